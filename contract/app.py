@@ -1,0 +1,56 @@
+"""The order of a request, readable at a glance."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from contract.binding import Bound
+from contract.dispatch import Dispatch
+from contract.errors import Errors, Translations
+from contract.operation import Contract
+from contract.request import ASGIApp
+from contract.routing import build_connexion
+from contract.security import Security, Verifiers
+from contract.validation import Validation
+
+MAX_BODY_SIZE: Final = 1 << 20
+"""Bytes of a request's body, unless a setting says otherwise."""
+
+
+def build_app(
+    contract: Contract,
+    bound: Mapping[str, Bound],
+    *,
+    verifiers: Verifiers | None = None,
+    beside: Mapping[str, ASGIApp] | None = None,
+    state: Any = None,
+    max_body_size: int = MAX_BODY_SIZE,
+    translate: Translations | None = None,
+) -> ASGIApp:
+    """The service of a contract, as an ASGI application.
+
+    Args:
+        contract: the compiled document.
+        bound: the function of each operation, from `bind`.
+        verifiers: by security scheme, the function that verifies its credentials.
+        beside: what is answered at paths that the document does not have.
+        state: the services that handlers and verifiers find as `request.state`.
+        max_body_size: bytes; a larger body is answered 413.
+        translate: what an exception from behind the handlers is to a caller.
+
+    Raises:
+        DocumentError: the document demands a security scheme that nobody verifies.
+    """
+    return build_connexion(
+        contract,
+        bound,
+        Dispatch(bound),
+        outer=[partial(Errors, translate=translate or {})],
+        # Connexion's routing stands here: 404, 405.
+        inner=[
+            partial(Security, contract=contract, verifiers=verifiers or {}),
+            partial(Validation, max_body_size=max_body_size),
+        ],
+        beside=beside or {},
+        state=state,
+    )

@@ -1,0 +1,161 @@
+"""Answer out: calls the handler, and sends what it returns once the document has been satisfied."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from contract import json_text
+from contract.binding import BODY, REQUEST, Answer, Bound
+from contract.defaults import default_of
+from contract.media import without_bytes
+from contract.operation import Response, ResponseHeader
+from contract.problem import InternalServerError, NotImplementedYet
+from contract.request import KEY, Receive, Request, Scope, Send
+from contract.schema import Schema
+
+logger = logging.getLogger("contract")
+
+_NO_BODY: Final = frozenset({204, 205, 304})
+"""Statuses whose answers have no content (RFC 9110 §15.3.5, §15.3.6, §15.4.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How an answer of one status is made, decided at start."""
+
+    status: int
+    response: Response | None
+    media_type: bytes
+    is_json: bool
+    schema: Schema | None
+    headers: Sequence[tuple[bytes, bytes]]
+    """Those whose value the document itself fixes."""
+    required: Sequence[ResponseHeader]
+
+    def headers_of(self, length: int, more: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+        """The headers of an answer of `length` bytes."""
+        headers = [(b"content-length", str(length).encode())]
+        if length or self.media_type:
+            headers.insert(0, (b"content-type", self.media_type))
+        headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in more.items()]
+        if self.headers:
+            given = {name for name, _ in headers}
+            headers += [header for header in self.headers if header[0] not in given]
+        return headers
+
+
+class Dispatch:
+    """The innermost step."""
+
+    def __init__(self, bound: Mapping[str, Bound]) -> None:
+        self._plans = {
+            operation_id: {None: _plan(each, None), **{s: _plan(each, s) for s in _statuses(each)}}
+            for operation_id, each in bound.items()
+        }
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer one request that satisfies the document."""
+        request: Request = scope[KEY]
+        bound = request.bound
+        if bound.function is None:
+            raise NotImplementedYet(bound.operation.operation_id)
+        arguments = request.parameters
+        if bound.takes_request:
+            arguments[REQUEST] = request
+        if bound.takes_body:
+            arguments[BODY] = request.body
+        try:
+            returned = await bound.function(**arguments)
+        except NotImplementedError:
+            raise NotImplementedYet(bound.operation.operation_id) from None
+        answer = returned if isinstance(returned, Answer) else Answer(returned)
+        plan = self._plan_for(bound, answer.status)
+        text = _text_of(plan, bound, answer)
+        headers = plan.headers_of(len(text), answer.headers)
+        if plan.required:
+            _check_headers(plan, bound, headers)
+        await send({"type": "http.response.start", "status": plan.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else text})
+
+    def _plan_for(self, bound: Bound, status: int | None) -> _Plan:
+        plans = self._plans[bound.operation.operation_id]
+        plan = plans.get(status)
+        if plan is None:
+            if bound.operation.response_for(status or 0) is None:
+                logger.error("%s answered %s, which the document does not have", bound.operation.operation_id, status)
+                raise InternalServerError
+            plan = plans[status] = _plan(bound, status)
+        return plan
+
+
+def _statuses(bound: Bound) -> list[int | None]:
+    return [int(status) for status in bound.operation.responses if status.isdigit()]
+
+
+def _plan(bound: Bound, status: int | None) -> _Plan:
+    response = None if status is None else bound.operation.response_for(status)
+    if status is None:
+        status, response = bound.operation.success
+    entries = response.content.entries if response is not None else ()
+    entry = next((one for one in entries if one.is_json), entries[0] if entries else None)
+    headers = response.headers if response is not None else ()
+    fixed = [
+        (header.name.lower().encode(), value) for header in headers if (value := _fixed_value(header)) is not None
+    ]
+    return _Plan(
+        status=status,
+        response=response,
+        media_type=entry.range.encode() if entry is not None else b"",
+        is_json=entry is None or entry.is_json,
+        schema=entry.schema if entry is not None else None,
+        headers=fixed,
+        required=[header for header in headers if header.required or header.schema is not None],
+    )
+
+
+def _fixed_value(header: ResponseHeader) -> bytes | None:
+    """What the document alone lets a header be: its `const`, only `enum` or `default`."""
+    if header.schema is None:
+        return None
+    target = header.schema.node.target().value
+    if isinstance(target, Mapping):
+        if "const" in target:
+            return _header_text(target["const"])
+        if isinstance(target.get("enum"), list) and len(target["enum"]) == 1:
+            return _header_text(target["enum"][0])
+    found, value = default_of(header.schema.node)
+    return _header_text(value) if found else None
+
+
+def _header_text(value: Any) -> bytes:
+    text = value if isinstance(value, str) else json_text.dumps(value).decode()
+    return text.encode("latin-1", "replace")
+
+
+def _text_of(plan: _Plan, bound: Bound, answer: Answer) -> bytes:
+    """The body of an answer, checked against the document."""
+    if plan.status in _NO_BODY or (plan.response is not None and not plan.media_type):
+        return b""
+    value = answer.body
+    schema = plan.schema
+    if schema is not None:
+        if schema.project is not None:
+            value = schema.project(value)
+        judged = value if plan.is_json else without_bytes(value)
+        if not schema.is_valid(judged):
+            # Places and kinds only: an answer may hold secrets.
+            faults = [f"{'/'.join(map(str, error.loc))}: {error.type}" for error in schema.errors(judged, ("answer",))]
+            logger.error("%s: its answer breaks the document: %s", bound.operation.operation_id, "; ".join(faults))
+            raise InternalServerError
+    if plan.is_json:
+        return json_text.dumps(value)
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _check_headers(plan: _Plan, bound: Bound, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    given = {name for name, _ in headers}
+    for header in plan.required:
+        if header.required and header.name.lower().encode() not in given:
+            logger.error("%s: its answer has no header %s", bound.operation.operation_id, header.name)
+            raise InternalServerError

@@ -1,0 +1,280 @@
+"""Reads an OpenAPI document as it is: JSON or YAML, one file or several joined by relative `$ref`s; never the network."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
+
+import yaml
+
+from contract import json_text
+from contract.fault import DocumentError, Fault
+from contract.structure import Kind, Place, unescape, walk
+
+_YAML_SUFFIXES: Final = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """What a reference points to, and where that stands."""
+
+    uri: str
+    pointer: str
+    value: Any
+
+
+class PointerToNowhere(LookupError):
+    """A reference points to a place that its resource does not have, or to a resource that was not read."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(reference)
+        self.reference = reference
+
+    def __str__(self) -> str:
+        return f"{self.reference!r} points to nowhere"
+
+
+@dataclass(frozen=True)
+class Document:
+    """An OpenAPI document as it was read, with every file it refers to. Nothing in it is ever changed."""
+
+    path: Path
+    source: bytes = field(repr=False)
+    """The bytes of the root file."""
+    root: Mapping[str, Any] = field(repr=False)
+    resources: Mapping[str, Any] = field(repr=False)
+    """Every file read, by its `file:` URI, the root's included."""
+
+    @cached_property
+    def uri(self) -> str:
+        """The `file:` URI of the root."""
+        return self.path.as_uri()
+
+    @cached_property
+    def version(self) -> tuple[int, int]:
+        """Major and minor version of OpenAPI."""
+        major, minor, *_ = str(self.root["openapi"]).split(".")
+        return int(major), int(minor)
+
+    @cached_property
+    def published(self) -> bytes:
+        """The document as JSON: the file's own bytes where they are JSON."""
+        return json_text.dumps(self.root) if is_yaml(self.path) else self.source
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over every file of the document, in hexadecimal."""
+        total = sha256(self.source)
+        for uri in sorted(self.resources):
+            total.update(json_text.dumps([uri.rsplit("/", 1)[-1], self.resources[uri]]))
+        return total.hexdigest()
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file that was read."""
+        return [path_of(uri) for uri in self.resources]
+
+    def resolve(self, reference: str, base_uri: str) -> Located:
+        """What `reference`, standing in the resource `base_uri`, points to.
+
+        Raises:
+            PointerToNowhere: no such resource or place; anchors count only in schemas, and are not looked up here.
+        """
+        uri, fragment = urldefrag(urljoin(base_uri, reference))
+        if uri not in self.resources or (fragment and not fragment.startswith("/")):
+            raise PointerToNowhere(reference)
+        pointer = unquote(fragment)
+        return Located(uri, pointer, _at(self.resources[uri], pointer, reference))
+
+    def dereference(self, place: Place) -> Place:
+        """Follow Reference Objects (OpenAPI 3.1 §4.8.23) until something else stands there; schemas stay as they are.
+
+        Raises:
+            PointerToNowhere: a reference dangles, or references go round in a circle.
+        """
+        seen: set[str] = set()
+        while (
+            place.kind is not Kind.SCHEMA and isinstance(place.value, Mapping) and isinstance(place.value.get("$ref"), str)
+        ):
+            reference = place.value["$ref"]
+            found = self.resolve(reference, place.uri)
+            if (address := address_of(found.uri, found.pointer)) in seen:
+                raise PointerToNowhere(reference)
+            seen.add(address)
+            place = Place(found.uri, found.pointer, place.kind, found.value)
+        return place
+
+    def places(self) -> Iterator[Place]:
+        """Every object of the document, those of other files as far as they are referred to."""
+        pending = [Place(self.uri, "", Kind.DOCUMENT, self.root)]
+        seen: set[tuple[str, str]] = set()
+        while pending:
+            for place in walk(pending.pop()):
+                if (key := (place.uri, place.pointer)) in seen:
+                    continue
+                seen.add(key)
+                yield place
+                for target in self._targets(place):
+                    if (target.uri, target.pointer) not in seen:
+                        pending.append(target)
+
+    def _targets(self, place: Place) -> Iterator[Place]:
+        reference = place.value.get("$ref") if isinstance(place.value, Mapping) else None
+        if isinstance(reference, str):
+            try:
+                found = self.resolve(reference, place.uri)
+            except PointerToNowhere:
+                return
+            # A place that the walk over the root reaches anyway needs no second start.
+            if found.uri != self.uri or not found.pointer.startswith(("/components/", "/paths/")):
+                yield Place(found.uri, found.pointer, place.kind, found.value)
+
+
+def load(path: Path) -> Document:
+    """Read the document at `path` and every file that it refers to.
+
+    Raises:
+        DocumentError: a file cannot be read or parsed, or is no OpenAPI 3 document; each fault names its place.
+    """
+    path = path.absolute()
+    source = _read(path)
+    root = parse(path, source)
+    if not isinstance(root, dict):
+        raise DocumentError([Fault(path, "", "the document is not an object", "begin it with {\"openapi\": \"3.1.0\", …}")])
+    version = root.get("openapi")
+    if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.", "3.2.")):
+        message = f"openapi is {version!r}" if "openapi" in root else "the member openapi is missing"
+        raise DocumentError([Fault(path, "/openapi", message, "only OpenAPI 3.0, 3.1 and 3.2 are served")])
+    resources = {path.as_uri(): root}
+    faults: list[Fault] = []
+    _read_references(path.as_uri(), root, resources, faults)
+    if faults:
+        raise DocumentError(faults)
+    return Document(path, source, root, resources)
+
+
+def parse(path: Path, source: bytes) -> Any:
+    """The value in a JSON or YAML file; YAML with the types of JSON only (no dates, no templating).
+
+    Raises:
+        DocumentError: it is neither.
+    """
+    if is_yaml(path):
+        try:
+            return _with_text_keys(yaml.load(source, Loader=_JSONSchemaLoader))  # noqa: S506 (a SafeLoader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            problem = getattr(error, "problem", None) or "not readable as YAML"
+            raise DocumentError([Fault(path, "", f"not YAML: {problem}", "mend the syntax", line, column)]) from None
+    try:
+        return json_text.loads(source)
+    except json_text.InvalidJSON as error:
+        before = source.decode(errors="replace")[: error.position]
+        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
+        raise DocumentError([Fault(path, "", f"not JSON: {error.reason}", "mend the syntax", line, column)]) from None
+
+
+def is_yaml(path: Path) -> bool:
+    """Whether a file's name says that it is YAML."""
+    return path.suffix.lower() in _YAML_SUFFIXES
+
+
+def address_of(uri: str, pointer: str) -> str:
+    """The URI of a place: the pointer as a fragment (RFC 6901 §6)."""
+    return f"{uri}#{quote(pointer, safe='/~!$&()*+,;=:@')}"
+
+
+def path_of(uri: str) -> Path:
+    """The path of a `file:` URI."""
+    return Path(unquote(urlsplit(uri).path))
+
+
+class _JSONSchemaLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # a base known at run time
+    """YAML's JSON schema (YAML 1.2 §10.2): a date stays the text that it is, and so does `yes`."""
+
+
+_JSONSchemaLoader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:value"}
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_JSONSchemaLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", __import__("re").compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
+def _with_text_keys(value: Any) -> Any:
+    """YAML has numbers as keys (`200:`), JSON only text."""
+    if isinstance(value, dict):
+        return {_key(key): _with_text_keys(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_text_keys(item) for item in value]
+    return value
+
+
+def _key(key: object) -> str:
+    return str(key).lower() if isinstance(key, bool) else str(key)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DocumentError(
+            [Fault(path, "", f"cannot be read: {reason}", "name a readable file with --spec")]
+        ) from None
+
+
+def _read_references(uri: str, value: Any, resources: dict[str, Any], faults: list[Fault]) -> None:
+    """Read every file that `value`, standing in `uri`, refers to, and those that these refer to."""
+    for pointer, reference in _references(value):
+        target = urldefrag(urljoin(uri, reference)).url
+        if target in resources or not target.startswith("file:") or not urlsplit(target).path:
+            continue
+        path = path_of(target)
+        try:
+            resources[target] = parse(path, _read(path))
+        except DocumentError as error:
+            here = Fault(path_of(uri), pointer, f"$ref to {reference!r}", "mend the reference or the file")
+            faults += [here, *error.faults]
+            # Read once, reported once.
+            resources[target] = {}
+            continue
+        _read_references(target, resources[target], resources, faults)
+
+
+def _references(value: Any) -> Iterator[tuple[str, str]]:
+    """Every `$ref` that is a text, with its JSON Pointer, wherever it stands."""
+    pending: list[tuple[str, Any]] = [("", value)]
+    while pending:
+        pointer, current = pending.pop()
+        if isinstance(current, dict):
+            reference = current.get("$ref")
+            if isinstance(reference, str) and not reference.startswith("#"):
+                yield f"{pointer}/$ref", reference
+            pending.extend((f"{pointer}/{_escape(key)}", item) for key, item in current.items())
+        elif isinstance(current, list):
+            pending.extend((f"{pointer}/{index}", item) for index, item in enumerate(current))
+
+
+def _escape(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+def _at(value: Any, pointer: str, reference: str) -> Any:
+    """The value at a JSON Pointer (RFC 6901 §4)."""
+    for step in pointer.split("/")[1:]:
+        name = unescape(step)
+        try:
+            value = value[int(name)] if isinstance(value, list) else value[name]
+        except (KeyError, IndexError, ValueError, TypeError):
+            raise PointerToNowhere(reference) from None
+    return value

@@ -1,0 +1,121 @@
+"""JSON text to values and back (RFC 8259), exactly: what cannot be held exactly is refused, never rounded.
+
+orjson does the common case. Numbers that it would round (RFC 8259 §6 leaves the precision open) are read again as `int` and
+`Decimal`, which jsonschema-rs judges exactly.
+"""
+
+import json
+import re
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+import simplejson
+
+MAX_DEPTH: Final = 200
+"""Levels of nesting a text may have: the `iter_errors` of jsonschema-rs gives up at 255."""
+
+MAX_DIGITS: Final = 4300
+"""Digits of one number: CPython converts no longer integer (`sys.int_info.default_max_str_digits`)."""
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_MAY_LOSE_PRECISION: Final = re.compile(rb"[0-9.]{16}|[0-9][eE]")
+_STRUCTURE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+class InvalidJSON(ValueError):
+    """A text is not JSON, or is nested deeper or holds a longer number than we take."""
+
+    def __init__(self, reason: str, position: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.position = position
+        """Characters from the start of the text."""
+
+
+def loads(text: bytes) -> Any:
+    """Parse one JSON text.
+
+    Members given twice count with their last value (RFC 8259 §4), and a byte order mark is passed over (§8.1).
+
+    Raises:
+        InvalidJSON: not UTF-8, not JSON (`NaN` and lone surrogates included), nested over `MAX_DEPTH`, or a number of
+            over `MAX_DIGITS` digits.
+    """
+    if text.startswith(_BYTE_ORDER_MARK):
+        text = text[len(_BYTE_ORDER_MARK) :]
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
+        _refuse_depth(text)
+    exactly = _MAY_LOSE_PRECISION.search(text) is not None
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        # orjson calls a number beyond the range of a double an error; the text may still be JSON.
+        if exactly and "infinity" in error.msg:
+            return _loads_exactly(text)
+        raise _invalid(text, error.msg, error.pos) from None
+    return _loads_exactly(text) if exactly else value
+
+
+def dumps(value: Any) -> bytes:
+    """Serialize a value of `loads`: UTF-8, compact, numbers exactly as they were read."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        text: str = simplejson.dumps(value, use_decimal=True, ensure_ascii=False, separators=(",", ":"))
+        return text.encode()
+
+
+def _loads_exactly(text: bytes) -> Any:
+    try:
+        # NaN has been ruled out by orjson, or is by `_no_constant`.
+        return json.loads(text, parse_float=_number, parse_int=_integer, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise InvalidJSON(error.msg, error.pos) from None
+
+
+def _number(digits: str) -> float | Decimal:
+    if len(digits) > MAX_DIGITS:
+        raise InvalidJSON(f"number of over {MAX_DIGITS} digits", 0)
+    number = float(digits)
+    # `repr` gives the shortest text that reads back as the same double: equal values mean nothing is lost.
+    exact = Decimal(digits)
+    return number if Decimal(repr(number)) == exact else exact
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise InvalidJSON(f"number of over {MAX_DIGITS} digits", 0)
+    return int(digits)
+
+
+def _no_constant(name: str) -> Any:
+    raise InvalidJSON(f"{name} is not JSON", 0)
+
+
+def _refuse_depth(text: bytes) -> None:
+    depth = 0
+    for match in _STRUCTURE.finditer(text):
+        mark = match[0]
+        if mark in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                position = len(text[: match.start()].decode(errors="replace"))
+                raise _invalid(text, f"nested deeper than {MAX_DEPTH} levels", position)
+        elif mark in b"]}":
+            depth -= 1
+
+
+def _invalid(text: bytes, reason: str, position: int) -> InvalidJSON:
+    """The fault as the standard library's parser, and so FastAPI, names it; as given where that parser finds none."""
+    try:
+        json.loads(text.decode(), parse_int=_integer)
+    except UnicodeDecodeError as error:
+        return InvalidJSON("not UTF-8", len(text[: error.start].decode()))
+    except json.JSONDecodeError as error:
+        return InvalidJSON(error.msg, error.pos)
+    except InvalidJSON as error:
+        return error
+    except RecursionError:
+        pass
+    return InvalidJSON(reason, position)

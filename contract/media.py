@@ -1,0 +1,306 @@
+"""Request bodies to values, by media type: JSON, forms, multipart, text, and bytes (OpenAPI 3.1 §4.8.14, §4.8.15)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser
+
+from contract import json_text
+from contract.coercion import compile_coercion, types_of
+from contract.parameters import MISSING, Malformed, NotText, Raw, compile_read, pairs_of
+from contract.problem import UnprocessableContent, ValidationError
+
+if TYPE_CHECKING:
+    from contract.schema import Node, Schema
+
+MAX_PARTS: Final = 1000
+"""Parts of one multipart body."""
+
+Decode = Callable[[bytes, Mapping[str, str]], Any]
+"""Takes a body and the parameters of its media type; raises `UnprocessableContent`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaType:
+    """One entry of a `content` map, compiled."""
+
+    range: str
+    """As the document has it: `application/json`, `text/*`, `*/*`."""
+    pointer: str
+    schema: "Schema | None"
+    decode: Decode
+    is_json: bool
+
+
+class Content:
+    """A compiled `content` map: which of its entries a media type falls under (RFC 9110 §8.3.1, §12.5.1)."""
+
+    def __init__(self, entries: Sequence[MediaType]) -> None:
+        self.entries = tuple(entries)
+        self._by_range = {essence(entry.range): entry for entry in entries}
+        self.find = lru_cache(maxsize=256)(self._find)
+        """The entry for a `Content-Type` header, with the header's parameters; None where there is none."""
+
+    @property
+    def ranges(self) -> list[str]:
+        """What the document accepts."""
+        return [entry.range for entry in self.entries]
+
+    def _find(self, header: bytes) -> tuple[MediaType, Mapping[str, str]] | None:
+        message = Message()
+        message["content-type"] = header.decode("latin-1")
+        name = essence(header.decode("latin-1"))
+        if name.count("/") != 1 or "*" in name:
+            return None
+        entry = (
+            self._by_range.get(name) or self._by_range.get(f"{name.split('/')[0]}/*") or self._by_range.get("*/*")
+        )
+        if entry is None:
+            return None
+        parameters = {key.lower(): value for key, value in message.get_params([])[1:]}
+        return entry, parameters
+
+
+def essence(media_type: str) -> str:
+    """Type and subtype, without parameters, in lower case."""
+    return media_type.partition(";")[0].strip().lower()
+
+
+def is_json(media_type: str) -> bool:
+    """`application/json`, and whatever ends in `+json` (RFC 6839 §3.1)."""
+    name = essence(media_type)
+    return name.endswith(("/json", "+json"))
+
+
+def decoder(media_type: str, schema: "Schema | None", encoding: Mapping[str, Any]) -> Decode:
+    """What turns a body of `media_type` into a value for `schema`."""
+    name = essence(media_type)
+    if is_json(name):
+        return _json
+    if name == "application/x-www-form-urlencoded":
+        return _form(schema, encoding)
+    if name == "multipart/form-data":
+        return _multipart(schema, encoding)
+    if name.startswith("text/"):
+        return _text
+    return _by_actual_type
+
+
+def without_bytes(value: Any) -> Any:
+    """A value as its schema judges it: bytes count as the text of as many characters."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, dict):
+        return {name: without_bytes(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [without_bytes(item) for item in value]
+    return value
+
+
+def _json(body: bytes, _parameters: Mapping[str, str]) -> Any:
+    try:
+        return json_text.loads(body)
+    except json_text.InvalidJSON as error:
+        raise UnprocessableContent(ValidationError(("body", error.position), "JSON decode error", "json_invalid")) from None
+
+
+def _text(body: bytes, parameters: Mapping[str, str]) -> str:
+    try:
+        return body.decode(parameters.get("charset", "utf-8"))
+    except (UnicodeDecodeError, LookupError):
+        raise _unreadable("Input should be a valid string, unable to parse raw data as a unicode string") from None
+
+
+def _by_actual_type(body: bytes, _parameters: Mapping[str, str]) -> bytes:
+    return body
+
+
+def _unreadable(message: str, type_: str = "string_unicode", *loc: str) -> UnprocessableContent:
+    return UnprocessableContent(ValidationError(("body", *loc), message, type_))
+
+
+# ---- forms -----------------------------------------------------------------------------------------------------------
+
+
+def _properties(schema: "Schema | None") -> "dict[str, Node]":
+    node = schema.node.target() if schema is not None else None
+    if node is None or not isinstance(node.value, Mapping):
+        return {}
+    found = {name: node.child("properties", name) for name in node.value.get("properties", {})}
+    for index in range(len(node.value.get("allOf", ()))):
+        part = node.child("allOf", index).target()
+        if isinstance(part.value, Mapping):
+            found |= {name: part.child("properties", name) for name in part.value.get("properties", {})}
+    return found
+
+
+def _form(schema: "Schema | None", encoding: Mapping[str, Any]) -> Decode:
+    members = _properties(schema)
+    readers = {}
+    for name, node in members.items():
+        assert schema is not None  # members are a schema's
+        member = schema.compile_node(node)
+        said = encoding.get(name, {})
+        by_style = said.keys() & {"style", "explode", "allowReserved"}
+        if not by_style and types_of(node) <= {"object", "null"}:
+            readers[name] = _json_member(name)
+        else:
+            style = str(said.get("style", "form"))
+            readers[name] = compile_read(name, "query", style, bool(said.get("explode", style == "form")), member)
+
+    def decode(body: bytes, _parameters: Mapping[str, str]) -> Any:
+        try:
+            pairs = pairs_of(body.decode("ascii" if b"%" in body else "utf-8"))
+        except (UnicodeDecodeError, NotText):
+            raise _unreadable("Input should be a valid form, unable to parse raw data as a unicode string") from None
+        raw = Raw(query=pairs)
+        value: dict[str, Any] = {}
+        for name, read in readers.items():
+            value |= _read_member(name, read, raw)
+        for name, _ in pairs:
+            if name not in readers and name.partition("[")[0] not in readers:
+                value |= _read_member(name, _plain_member(name), raw)
+        return value
+
+    return decode
+
+
+def _read_member(name: str, read: Callable[[Raw], Any], raw: Raw) -> dict[str, Any]:
+    try:
+        value = read(raw)
+    except Malformed as error:
+        raise _unreadable(str(error), "parameter_malformed", name) from None
+    except NotText:
+        message = "Input should be a valid string, unable to parse raw data as a unicode string"
+        raise _unreadable(message, "string_unicode", name) from None
+    return {} if value is MISSING else {name: value}
+
+
+def _plain_member(name: str) -> Callable[[Raw], Any]:
+    from contract.parameters import decoded  # noqa: PLC0415
+
+    return lambda raw: decoded(next(value for key, value in raw.query if key == name))
+
+
+def _json_member(name: str) -> Callable[[Raw], Any]:
+    from contract.parameters import compile_content  # noqa: PLC0415
+
+    return compile_content(name, "query")
+
+
+# ---- multipart -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Part:
+    name: str
+    is_file: bool
+    media_type: str
+    body: bytes
+
+
+def _multipart(schema: "Schema | None", encoding: Mapping[str, Any]) -> Decode:
+    members = {name: _Member(schema, node, encoding.get(name, {})) for name, node in _properties(schema).items()}
+
+    def decode(body: bytes, parameters: Mapping[str, str]) -> Any:
+        value: dict[str, Any] = {}
+        for part in _parts(body, parameters.get("boundary", "")):
+            member = members.get(part.name)
+            item = member.read(part) if member is not None else _of_part(part)
+            if member is not None and member.is_list:
+                value.setdefault(part.name, []).append(item)
+            else:
+                value[part.name] = item
+        return value
+
+    return decode
+
+
+class _Member:
+    """How a part becomes a member: by its own media type, else by what its schema says (OpenAPI 3.1 §4.8.14.5)."""
+
+    def __init__(self, schema: Any, node: "Node", encoding: Mapping[str, Any]) -> None:
+        types = types_of(node)
+        self.is_list = types <= {"array", "null"}
+        item = node.target()
+        if self.is_list and isinstance(item.value, Mapping) and "items" in item.value:
+            item = item.child("items")
+        self._is_json = is_json(str(encoding.get("contentType", ""))) or types_of(item) <= {"object", "array", "null"}
+        self._coerce = compile_coercion(schema.compile_node(item))
+
+    def read(self, part: _Part) -> Any:
+        if self._is_json or is_json(part.media_type):
+            try:
+                return json_text.loads(part.body)
+            except json_text.InvalidJSON:
+                raise _unreadable("JSON decode error", "json_invalid", part.name) from None
+        value = _of_part(part)
+        return self._coerce(value) if isinstance(value, str) else value
+
+
+def _of_part(part: _Part) -> str | bytes:
+    if part.is_file and not part.media_type.startswith("text/"):
+        return part.body
+    try:
+        return part.body.decode()
+    except UnicodeDecodeError:
+        return part.body
+
+
+def _parts(body: bytes, boundary: str) -> list[_Part]:
+    """Split a multipart body (RFC 7578)."""
+    parts: list[_Part] = []
+    headers: dict[str, str] = {}
+    content = bytearray()
+    header_name, header_value = bytearray(), bytearray()
+    ended = False
+
+    def on_part_begin() -> None:
+        if len(parts) >= MAX_PARTS:
+            raise MultipartParseError(f"over {MAX_PARTS} parts")
+        headers.clear()
+        content.clear()
+
+    def on_header_end() -> None:
+        headers[header_name.decode("latin-1").lower()] = header_value.decode(errors="replace")
+        header_name.clear()
+        header_value.clear()
+
+    def on_part_end() -> None:
+        disposition = Message()
+        disposition["content-disposition"] = headers.get("content-disposition", "")
+        name = disposition.get_param("name", header="content-disposition")
+        if not isinstance(name, str):
+            raise MultipartParseError("a part has no name")
+        is_file = disposition.get_param("filename", header="content-disposition") is not None
+        default = "application/octet-stream" if is_file else "text/plain"
+        parts.append(_Part(name, is_file, essence(headers.get("content-type", default)), bytes(content)))
+
+    def on_end() -> None:
+        nonlocal ended
+        ended = True
+
+    try:
+        parser = MultipartParser(
+            boundary.encode("latin-1"),
+            {
+                "on_part_begin": on_part_begin,
+                "on_part_data": lambda data, start, end: content.extend(data[start:end]),
+                "on_part_end": on_part_end,
+                "on_header_field": lambda data, start, end: header_name.extend(data[start:end]),
+                "on_header_value": lambda data, start, end: header_value.extend(data[start:end]),
+                "on_header_end": on_header_end,
+                "on_end": on_end,
+            },
+        )
+        parser.write(body)
+        parser.finalize()
+    except (MultipartParseError, ValueError):
+        raise _unreadable("Input should be a valid multipart form", "multipart_invalid") from None
+    if not ended:
+        raise _unreadable("Input should be a valid multipart form", "multipart_invalid")
+    return parts

@@ -1,0 +1,89 @@
+"""Leaves out of an answer what the document does not declare: take a member out of the schema, and it is no longer sent."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from contract.schema import Node, Schema
+
+Project = Callable[[Any], Any]
+
+_OPENS: Final = ("additionalProperties", "patternProperties", "unevaluatedProperties")
+"""Keywords by which a schema speaks of members that it does not name; their verdict then stands."""
+
+_COMPOSES: Final = ("anyOf", "oneOf", "if", "dependentSchemas", "not")
+"""Keywords that may declare members depending on the value: nothing is left out beside them."""
+
+
+def compile_projection(schema: "Schema") -> Project | None:
+    """What leaves undeclared members out of a value; None where the schema declares none."""
+    return _compile(schema.node, {})
+
+
+def _compile(node: "Node", known: dict[int, list[Project]]) -> Project | None:
+    node = node.target()
+    if not isinstance(node.value, Mapping):
+        return None
+    key = id(node.value)
+    if key in known:
+        cell = known[key]
+        return lambda value: cell[0](value) if cell else value
+    cell = known[key] = []
+    project = _nullable(node, known) or _members(node, known) or _items(node, known)
+    if project is not None:
+        cell.append(project)
+    return project
+
+
+def _members(node: "Node", known: dict[int, list[Project]]) -> Project | None:
+    declared = _declared(node)
+    if not declared:
+        return None
+    below = {name: project for name, member in declared.items() if (project := _compile(member, known)) is not None}
+
+    def members(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {
+            name: below[name](item) if name in below else item
+            for name, item in value.items()
+            if name in declared and declared[name].value is not False
+        }
+
+    return members
+
+
+def _declared(node: "Node") -> "dict[str, Node]":
+    """The members that a schema and its `allOf`s name; none where others may be declared in ways not looked at."""
+    if any(keyword in node.value for keyword in (*_OPENS, *_COMPOSES)):
+        return {}
+    properties = node.value.get("properties", {})
+    declared = {name: node.child("properties", name) for name in properties}
+    for index in range(len(node.value.get("allOf", ()))):
+        part = node.child("allOf", index).target()
+        if isinstance(part.value, Mapping):
+            of_part = _declared(part)
+            if not of_part and ("properties" not in part.value or any(keyword in part.value for keyword in _OPENS)):
+                return {}
+            declared.update(of_part)
+    return declared
+
+
+def _items(node: "Node", known: dict[int, list[Project]]) -> Project | None:
+    if not isinstance(node.value.get("items"), Mapping) or "prefixItems" in node.value:
+        return None
+    project = _compile(node.child("items"), known)
+    if project is None:
+        return None
+    return lambda value: [project(item) for item in value] if isinstance(value, list) else value
+
+
+def _nullable(node: "Node", known: dict[int, list[Project]]) -> Project | None:
+    """`anyOf` of one schema and null is that schema."""
+    for keyword in ("anyOf", "oneOf"):
+        branches = node.value.get(keyword)
+        if isinstance(branches, list):
+            others = [i for i, branch in enumerate(branches) if branch != {"type": "null"}]
+            if len(others) == 1 and "properties" not in node.value:
+                return _compile(node.child(keyword, others[0]), known)
+    return None

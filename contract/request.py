@@ -1,0 +1,52 @@
+"""One request on its way through the house: what each step has learned of it."""
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from contract.binding import Bound
+    from contract.operation import Operation
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+KEY: Final = "contract.request"
+"""Where the ASGI scope holds the `Request`, from routing on."""
+
+
+class Request:
+    """One request; made by routing, filled by the steps behind it, given to the handler that asks for it."""
+
+    __slots__ = ("body", "bound", "claim", "parameters", "path_values", "scope", "security", "state")
+
+    def __init__(self, scope: Scope, bound: "Bound", path_values: dict[str, str], state: Any) -> None:
+        self.scope = scope
+        """The ASGI scope (ASGI 3, HTTP connection scope)."""
+        self.bound = bound
+        self.path_values = path_values
+        """Values of the path's template, percent-encoded as they came."""
+        self.state = state
+        """What the composition root gave `build_app`: the services that handlers use."""
+        self.claim: Any = None
+        """What the operation's guard read from the headers, before anything was looked up."""
+        self.security: dict[str, Any] = {}
+        """By security scheme of the document: what its verifier returned."""
+        self.parameters: dict[str, Any] = {}
+        """By argument name: the values of the parameters that are there."""
+        self.body: Any = None
+
+    @property
+    def operation(self) -> "Operation":
+        """The operation that the request is for."""
+        return self.bound.operation
+
+    def headers(self, name: bytes) -> Sequence[bytes]:
+        """Every value of a header; `name` in lower case."""
+        return [value for key, value in self.scope["headers"] if key == name]
+
+    def __repr__(self) -> str:
+        # Headers, parameters and bodies may hold secrets.
+        return f"<Request {self.operation.method} {self.operation.path}>"

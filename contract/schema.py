@@ -1,0 +1,177 @@
+"""Compiles the JSON Schemas of a document (2020-12), each against one registry of everything that was read.
+
+Verdicts are jsonschema-rs's; Python looks at a schema again only to name a violation, to fill in defaults and to know what
+an answer may hold.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final
+from urllib.parse import urljoin
+
+import jsonschema_rs
+from referencing import Registry, Resource
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
+
+from contract import defaults, projection, violations
+from contract.dialect import Direction, schemas_of
+from contract.document import Document, address_of
+from contract.problem import ValidationError
+from contract.structure import Place
+
+BACKTRACK_LIMIT: Final = 100_000
+"""Steps a pattern with look-around or back-references may take; all others run in linear time."""
+
+_PATTERNS: Final = jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT)
+
+
+def _refuse_to_retrieve(uri: str) -> Any:
+    """Everything that may be referred to has been read; the network is never asked."""
+    raise LookupError(f"{uri} was not read")
+
+
+class InvalidSchema(ValueError):
+    """A schema does not compile: a dangling `$ref`, a pattern that is none, a keyword of the wrong type."""
+
+
+class Node:
+    """A schema as it stands in a resource: enough to follow its references."""
+
+    __slots__ = ("is_target", "resolver", "value")
+
+    def __init__(self, value: Any, resolver: Any, *, is_target: bool = False) -> None:
+        self.value = value
+        self.resolver = resolver
+        self.is_target = is_target
+        """Whether a reference led here."""
+
+    @property
+    def base_uri(self) -> str:
+        """What its references are relative to."""
+        base_uri: str = self.resolver._base_uri  # noqa: SLF001 (has no public name)
+        return base_uri
+
+    def child(self, *steps: str | int) -> "Node":
+        """A subschema; its `$id`, if it has one, is the base of its references."""
+        value = self.value
+        for step in steps:
+            value = value[step]
+        resolver = self.resolver
+        if isinstance(value, Mapping) and isinstance(value.get("$id"), str):
+            resolver = resolver.in_subresource(Resource(value, DRAFT202012))
+        return Node(value, resolver)
+
+    def reference(self, keyword: str = "$ref") -> "Node | None":
+        """What `$ref` (or `$dynamicRef`) points to; None where there is none."""
+        if not isinstance(self.value, Mapping) or not isinstance(self.value.get(keyword), str):
+            return None
+        try:
+            found = self.resolver.lookup(self.value[keyword])
+        except Unresolvable:
+            return None
+        return Node(found.contents, found.resolver, is_target=True)
+
+    def target(self) -> "Node":
+        """The schema behind a chain of references that have no siblings to speak of."""
+        node, seen = self, set()
+        while (found := node.reference()) is not None and id(found.value) not in seen:
+            seen.add(id(found.value))
+            node = found
+        return node
+
+
+class Schema:
+    """One schema, compiled: judges, completes and projects values of it."""
+
+    def __init__(self, validator: Any, node: Node, compile_node: "Callable[[Node], Schema]") -> None:
+        self._validator = validator
+        self.node = node
+        self.compile_node = compile_node
+        self.is_valid: Callable[[Any], bool] = validator.is_valid
+        """Whether a JSON value satisfies the schema."""
+
+    def errors(self, value: Any, loc: tuple[str | int, ...]) -> list[ValidationError]:
+        """Every violation, in the document's order; `loc` is where the value stands."""
+        return violations.report(self._iterate(value), value, self.node, loc)
+
+    @cached_property
+    def complete(self) -> Callable[[Any], Any] | None:
+        """Fills the defaults into a valid value (which it changes); None where the schema has no defaults."""
+        return defaults.compile_defaults(self)
+
+    @cached_property
+    def project(self) -> Callable[[Any], Any] | None:
+        """Leaves out of a value what the schema does not declare; None where it declares nothing."""
+        return projection.compile_projection(self)
+
+    def _iterate(self, value: Any) -> Iterator[Any]:
+        try:
+            yield from self._validator.iter_errors(value)
+        except ValueError:
+            # A value too deep to be explained is still judged.
+            return
+
+
+class Schemas:
+    """The schemas of a document as requests, or answers, see them."""
+
+    def __init__(self, document: Document, direction: Direction) -> None:
+        self.document = document
+        self.direction = direction
+        self._views = schemas_of(document, direction)
+        self._native = jsonschema_rs.Registry(
+            list(self._views.items()), draft=jsonschema_rs.Draft202012, retriever=_refuse_to_retrieve
+        )
+        resources = [(uri, Resource(view, DRAFT202012)) for uri, view in self._views.items()]
+        self._registry: Registry[Any] = Registry().with_resources(resources)
+        self._compiled: dict[str, Schema] = {}
+
+    def at(self, place: Place) -> Schema:
+        """The schema that stands at a place of the document, compiled once.
+
+        Raises:
+            InvalidSchema: it does not compile.
+        """
+        return self._at(address_of(place.uri, place.pointer), place.uri)
+
+    def _at(self, address: str, uri: str) -> Schema:
+        if (compiled := self._compiled.get(address)) is None:
+            compiled = self._compiled[address] = self._compile(Node({"$ref": address}, self._registry.resolver(uri)))
+        return compiled
+
+    def _compile(self, node: Node) -> Schema:
+        try:
+            validator = jsonschema_rs.Draft202012Validator(
+                # A schema given a base URI would stand for the whole resource of that URI: its references get the base.
+                _with_absolute_references(node.value, node.base_uri),
+                registry=self._native,
+                validate_formats=True,
+                pattern_options=_PATTERNS,
+                offline=True,
+            )
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+            raise InvalidSchema(str(error).splitlines()[0]) from None
+        return Schema(validator, node, self._compile)
+
+
+_OF_INSTANCES: Final = frozenset({"const", "enum", "default", "example", "examples"})
+"""Keywords that hold values, not schemas: a `$ref` in them is a member like any other."""
+
+
+def _with_absolute_references(schema: Any, base_uri: str) -> Any:
+    """A copy of a schema whose references no longer depend on where it stands."""
+    if isinstance(schema, list):
+        return [_with_absolute_references(item, base_uri) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    if isinstance(schema.get("$id"), str):
+        base_uri = urljoin(base_uri, schema["$id"])
+    return {
+        key: urljoin(base_uri, value)
+        if key in ("$ref", "$dynamicRef") and isinstance(value, str)
+        else value
+        if key in _OF_INSTANCES
+        else _with_absolute_references(value, base_uri)
+        for key, value in schema.items()
+    }

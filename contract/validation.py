@@ -1,0 +1,198 @@
+"""Request in: who may call, media type, size, and everything the document says of parameters and body, in that order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from contract.binding import Bound, Guard
+from contract.body import BodyReader
+from contract.defaults import default_of
+from contract.media import MediaType, is_json, without_bytes
+from contract.operation import Body, Operation
+from contract.parameters import MISSING, NotText, Raw, pairs_of
+from contract.problem import (
+    ContentTooLarge,
+    Problem,
+    UnprocessableContent,
+    UnsupportedContentEncoding,
+    UnsupportedMediaType,
+    ValidationError,
+)
+from contract.request import KEY, ASGIApp, Receive, Request, Scope, Send
+
+_BODY: Final = ("body",)
+_MISSING_BODY: Final = ValidationError(_BODY, "Field required", "missing")
+
+
+class Validation:
+    """Lets through what satisfies the document, as typed values; answers 401, 403, 415, 413 and 422 to the rest."""
+
+    def __init__(self, app: ASGIApp, *, max_body_size: int) -> None:
+        """`max_body_size` in bytes."""
+        self._app = app
+        self._max_body_size = max_body_size
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Validate one request."""
+        request: Request = scope[KEY]
+        bound = request.bound
+        gate = _Gate(bound.guard, request)
+        body = bound.operation.body
+        reader = BodyReader(receive, self._max_body_size)
+        try:
+            try:
+                text = b"" if body is None else await self._read(request, body, reader, gate)
+                self._judge(request, bound, body, text)
+            except Problem:
+                # Who may not call is told that, and nothing of what is wrong with the request.
+                await gate.admit()
+                raise
+        finally:
+            reader.close()
+        await self._app(scope, receive, send)
+
+    async def _read(self, request: Request, body: Body, reader: BodyReader, gate: "_Gate") -> bytes:
+        """The body, of a media type that the document has."""
+        framing = _Framing.of(request)
+        if framing.length > self._max_body_size or framing.waits or not reader.peek():
+            await gate.admit()
+        if framing.encoded:
+            raise UnsupportedContentEncoding
+        if framing.length > 0 and (framing.media_type is None or body.content.find(framing.media_type) is None):
+            raise UnsupportedMediaType(body.content.ranges)
+        if framing.length > self._max_body_size:
+            raise ContentTooLarge(self._max_body_size)
+        text = await reader.read()
+        if text and (framing.media_type is None or body.content.find(framing.media_type) is None):
+            raise UnsupportedMediaType(body.content.ranges)
+        request.body = framing.media_type
+        return text
+
+    def _judge(self, request: Request, bound: Bound, body: Body | None, text: bytes) -> None:
+        """Turn text into values, or raise everything that is wrong with it."""
+        errors: list[ValidationError] = []
+        value: Any = None
+        media_type: MediaType | None = None
+        if body is not None and text:
+            found = body.content.find(request.body)
+            assert found is not None  # `_read` has refused other media types
+            media_type, parameters = found
+            value = media_type.decode(text, parameters)
+        if bound.arguments:
+            request.parameters = _take_parameters(request, bound, errors)
+        if body is not None:
+            request.body = _judge_body(body, media_type, value, is_there=bool(text), errors=errors)
+        if errors:
+            raise UnprocessableContent(*errors)
+
+
+class _Gate:
+    """The operation's guard: asked at once what it can tell by the headers, and only once to look anything up."""
+
+    __slots__ = ("_guard", "_request")
+
+    def __init__(self, guard: Guard | None, request: Request) -> None:
+        self._guard = guard
+        self._request = request
+        if guard is not None:
+            request.claim = guard.claim(request)
+
+    async def admit(self) -> None:
+        """Ask the guard, unless it has been asked."""
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            await guard.admit(self._request)
+
+
+@dataclass(slots=True)
+class _Framing:
+    """What the headers say of the body (RFC 9110 §8, RFC 9112 §6)."""
+
+    media_type: bytes | None = None
+    length: int = 0
+    """0 also where it is not said."""
+    encoded: bool = False
+    waits: bool = False
+    """Whether the client asked to be told before it sends the body (RFC 9110 §10.1.1)."""
+
+    @classmethod
+    def of(cls, request: Request) -> "_Framing":
+        framing = cls()
+        for name, value in request.scope["headers"]:
+            if name == b"content-type":
+                framing.media_type = value or None
+            elif name == b"content-length":
+                framing.length = int(value)
+            elif name == b"content-encoding":
+                framing.encoded = value.strip().lower() not in (b"", b"identity")
+            elif name == b"expect":
+                framing.waits = True
+        return framing
+
+
+def _take_parameters(request: Request, bound: Bound, errors: list[ValidationError]) -> dict[str, Any]:
+    scope = request.scope
+    try:
+        raw = Raw(
+            path=request.path_values,
+            query=pairs_of(scope["query_string"].decode("latin-1")) if scope["query_string"] else (),
+            headers=scope["headers"],
+            cookies=_cookies(request) if _has_cookies(bound.operation) else (),
+        )
+    except NotText:
+        message = "Input should be a valid string, unable to parse raw data as a unicode string"
+        raise UnprocessableContent(ValidationError(("query",), message, "string_unicode")) from None
+    taken = {}
+    for argument, parameter in zip(bound.arguments, bound.operation.parameters, strict=True):
+        value = parameter.take(raw, errors)
+        if value is not MISSING:
+            taken[argument] = value
+    return taken
+
+
+def _has_cookies(operation: Operation) -> bool:
+    return any(parameter.location == "cookie" for parameter in operation.parameters)
+
+
+def _cookies(request: Request) -> list[tuple[str, str]]:
+    return [pair for header in request.headers(b"cookie") for pair in pairs_of(header.decode("latin-1"), ";")]
+
+
+def _judge_body(
+    body: Body, media_type: MediaType | None, value: Any, *, is_there: bool, errors: list[ValidationError]
+) -> Any:
+    """The body as its schema completes it; its faults go to `errors`."""
+    if not is_there or media_type is None:
+        if body.required:
+            errors.append(_MISSING_BODY)
+            return None
+        return _default_of(body)
+    schema = media_type.schema
+    if schema is None:
+        return value
+    judged = value if media_type.is_json else without_bytes(value)
+    if schema.is_valid(judged):
+        return value if schema.complete is None else schema.complete(value)
+    if value is None and body.required:
+        errors.append(_MISSING_BODY)
+    else:
+        errors += schema.errors(judged, _BODY) or [ValidationError(_BODY, "Input is not valid", "invalid")]
+    return None
+
+
+def _default_of(body: Body) -> Any:
+    """The default of a body that may be, and is, absent."""
+    for entry in body.content.entries:
+        if entry.schema is not None and is_json(entry.range):
+            found, value = default_of(entry.schema.node)
+            if found:
+                return _completed(entry, value)
+    return None
+
+
+def _completed(entry: MediaType, value: Any) -> Any:
+    from copy import deepcopy  # noqa: PLC0415
+
+    own = deepcopy(value)
+    assert entry.schema is not None  # the default is the schema's
+    return own if entry.schema.complete is None else entry.schema.complete(own)

@@ -1,0 +1,102 @@
+"""The operations of the tag `api-keys`."""
+
+from datetime import UTC, datetime
+from typing import Any, Final, NotRequired, TypedDict, cast
+
+from contract import Answer, Forbidden, Request, guarded_by
+from db import Caller, NewKey, uuid7
+
+from handlers import tokens
+from handlers.credentials import WRITE, BearerToken, holds
+from handlers.services import Services
+
+LIVE: Final = "live"
+"""The env whose keys may make keys of any env."""
+
+
+class ApiKeyCreate(TypedDict):
+    """The document's `ApiKeyCreate`."""
+
+    name: str
+    scopes: NotRequired[list[str]]
+    env: NotRequired[str]
+
+
+class ApiKeyCreated(TypedDict):
+    """The document's `ApiKeyCreated`."""
+
+    id: str
+    org_id: str
+    prefix: str
+    name: str
+    scopes: list[str]
+    last_used_at: str | None
+    revoked_at: str | None
+    created_at: str
+    token: str
+
+
+_MAY_WRITE: Final = BearerToken(WRITE)
+_SHOWN_ONCE: Final = {"Cache-Control": "no-store"}
+_OWN: Final = ("name", "scopes", "env")
+"""Members of the body with a column of their own; any other that the document has is kept beside them."""
+
+
+@guarded_by(_MAY_WRITE)
+async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_parameters: object) -> Answer:
+    """Make a key for the caller's organisation; it holds no scope that the caller lacks.
+
+    Raises:
+        Unauthorized: the caller's token is unknown or revoked.
+        Forbidden: the caller may not make this key.
+    """
+    services: Services = request.state
+    # The document may be edited to let a body be absent, or any of its members.
+    asked = cast("dict[str, Any]", body or {})
+    name, scopes, env = asked.get("name", ""), asked.get("scopes", []), asked.get("env", "test")
+    token = tokens.make(env)
+
+    def decide(caller: Caller | None) -> NewKey:
+        if request.claim.digest is None:
+            assert services.development is not None  # nobody else is anonymous
+            org_id = services.development
+        else:
+            org_id = _permit(_MAY_WRITE.judge(caller), scopes, env).org_id
+        return NewKey(
+            id=uuid7(),
+            org_id=org_id,
+            prefix=token.prefix,
+            digest=token.digest,
+            name=name,
+            scopes=scopes,
+            env=env,
+            extra={member: value for member, value in asked.items() if member not in _OWN},
+            created_at=datetime.now(UTC),
+        )
+
+    key = await services.units.create_key(request.claim.digest, decide)
+    return Answer({**key.extra, "env": key.env, **_created(key, token)}, headers=_SHOWN_ONCE)
+
+
+def _permit(caller: Caller, scopes: object, env: object) -> Caller:
+    """A key gives only what it holds."""
+    for index, scope in enumerate(scopes if isinstance(scopes, list) else [scopes]):
+        if not holds(caller.scopes, scope):
+            raise Forbidden("The key does not hold this scope", ("body", "scopes", index))
+    if env != caller.env and caller.env != LIVE:
+        raise Forbidden(f"A {caller.env} key makes only {caller.env} keys", ("body", "env"))
+    return caller
+
+
+def _created(key: NewKey, token: tokens.Token) -> ApiKeyCreated:
+    return {
+        "id": str(key.id),
+        "org_id": str(key.org_id),
+        "prefix": key.prefix,
+        "name": key.name,
+        "scopes": key.scopes,
+        "last_used_at": None,
+        "revoked_at": None,
+        "created_at": key.created_at.isoformat().replace("+00:00", "Z"),
+        "token": token.text,
+    }

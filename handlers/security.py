@@ -1,0 +1,78 @@
+"""Verifiers of the security schemes that a document may demand, by the name it gives them.
+
+Each takes the credentials that `contract.security` found in the request; whatever the scheme, they are one of our tokens.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from contract import Forbidden, Request, Unauthorized, Verifiers
+from db import Caller
+
+from handlers import tokens
+from handlers.credentials import holds
+from handlers.services import Services
+
+
+class TokenVerifier:
+    """Verifies a token, wherever the scheme has it stand."""
+
+    async def __call__(self, request: Request, credentials: Any, scopes: Sequence[str]) -> Caller:
+        """The caller whose token it is.
+
+        Raises:
+            Unauthorized: no token of ours, unknown or revoked.
+            Forbidden: it does not hold every scope that the document asks for.
+        """
+        services: Services = request.state
+        # For `basic`, the token is the password, whatever the name.
+        text = credentials[1] if isinstance(credentials, tuple) else credentials
+        digest = tokens.read(text.encode("latin-1", "replace"))
+        caller = await services.units.find_caller(digest) if digest is not None else None
+        if caller is None:
+            raise Unauthorized
+        for scope in scopes:
+            if not holds(caller.scopes, scope):
+                raise Forbidden(f"The key should hold the scope {scope}")
+        return caller
+
+
+_TOKEN: Final = TokenVerifier()
+
+VERIFIERS: Final[Verifiers] = dict.fromkeys(
+    (
+        "ApiKeyAuth",
+        "ApiKeyCookie",
+        "ApiKeyHeader",
+        "ApiKeyQuery",
+        "APIKeyCookie",
+        "APIKeyHeader",
+        "APIKeyQuery",
+        "BasicAuth",
+        "BearerAuth",
+        "HTTPBasic",
+        "HTTPBearer",
+        "OAuth2",
+        "OAuth2PasswordBearer",
+        "OpenID",
+        "OpenIdConnect",
+        "apiKey",
+        "apiKeyAuth",
+        "apiKeyCookie",
+        "apiKeyHeader",
+        "apiKeyQuery",
+        "api_key",
+        "basic",
+        "basicAuth",
+        "bearer",
+        "bearerAuth",
+        "cookieAuth",
+        "oauth2",
+        "openId",
+        "openIdConnect",
+        "queryAuth",
+        "token",
+    ),
+    _TOKEN,
+)
+"""The names under which OpenAPI's own examples and FastAPI write these schemes; any other stops the start."""

@@ -1,0 +1,60 @@
+"""What the program prints: results to stdout, everything else to stderr; colours on a terminal only."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import typer
+
+from contract import DocumentError
+from contract.locate import with_positions
+from db import DatabaseError
+
+from imtegrate.server import CannotListen
+
+
+def fail(message: str) -> NoReturn:
+    """End with one line on stderr, exit 1."""
+    typer.echo(f"imtegrate: {message}", err=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """What a person can mend is said in a line, without a traceback."""
+    try:
+        yield
+    except DocumentError as error:
+        for fault in with_positions(error.faults):
+            typer.echo(str(fault), err=True)
+        raise typer.Exit(1) from None
+    except (DatabaseError, CannotListen) as error:
+        fail(" ".join(str(error).split()))
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout, and nothing else."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table for people; as wide as it needs where it is not on a terminal."""
+    from rich import box  # noqa: PLC0415 (half of the start-up time of a command that prints none)
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(title=title or None, box=box.SIMPLE)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*[Text(_visible(cell)) for cell in row])
+    console = Console(soft_wrap=not sys.stdout.isatty())
+    console.print(table)
+
+
+def _visible(text: str) -> str:
+    """Names are anybody's text: control and bidirectional characters must not steer the terminal."""
+    return "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in text)

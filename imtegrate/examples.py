@@ -1,0 +1,41 @@
+"""A request that a person can paste into a shell."""
+
+import json
+import shlex
+from typing import Any
+
+from contract import Contract
+
+
+def example_request(contract: Contract, url: str) -> str:
+    """A `curl` line for the document's first operation."""
+    operation = next(iter(contract.operations.values()), None)
+    if operation is None:
+        return f"curl {url}/openapi.json"
+    words = ["curl", url + contract.base_path + operation.path]
+    if operation.method != "GET":
+        words[1:1] = ["-X", operation.method]
+    if operation.body is not None:
+        entry = operation.body.content.entries[0]
+        words += ["-H", f"Content-Type: {entry.range}"]
+        if entry.is_json and entry.schema is not None:
+            words += ["-d", json.dumps(_example(entry.schema.node), separators=(", ", ": "))]
+    return " ".join(map(shlex.quote, words))
+
+
+def _example(node: Any) -> Any:
+    """A small value for a schema: what it requires, and no more."""
+    schema = node.target().value
+    if not isinstance(schema, dict):
+        return {}
+    for keyword in ("const", "default", "example"):
+        if keyword in schema:
+            return schema[keyword]
+    for keyword in ("examples", "enum"):
+        if schema.get(keyword):
+            return schema[keyword][0]
+    kind = schema.get("type")
+    if kind == "object" or "properties" in schema:
+        target = node.target()
+        return {name: _example(target.child("properties", name)) for name in schema.get("required", ())}
+    return {"string": "my first key", "integer": 1, "number": 1, "boolean": True, "array": []}.get(kind)

@@ -1,0 +1,59 @@
+"""Counts requests and times them, by operation and status, for `/metrics`."""
+
+from time import perf_counter
+
+from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
+
+from contract import ASGIApp, Contract
+from contract.request import KEY, Message, Receive, Scope, Send
+
+
+def make_registry() -> CollectorRegistry:
+    """A registry of one service, with what the process itself tells."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+class Observed:
+    """The outermost middleware: sees every request and every status."""
+
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry, contract: Contract) -> None:
+        self._app = app
+        requests = Counter(
+            "imtegrate_requests", "Requests answered", ["operation_id", "status"], registry=registry
+        )
+        durations = Histogram(
+            "imtegrate_request_duration_seconds",
+            "Time from a request's headers to its answer",
+            ["operation_id"],
+            registry=registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        )
+        self._requests = requests
+        self._counts: dict[tuple[str, int], Counter] = {}
+        self._durations = {name: durations.labels(name) for name in ("", *contract.operations)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, and count it."""
+        began = perf_counter()
+        status = 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            request = scope.get(KEY)
+            operation_id = request.operation.operation_id if request is not None else ""
+            count = self._counts.get((operation_id, status))
+            if count is None:
+                count = self._counts[operation_id, status] = self._requests.labels(operation_id, status)
+            count.inc()
+            self._durations[operation_id].observe(perf_counter() - began)
