@@ -135,6 +135,17 @@ class Schemas:
         """
         return self._at(address_of(place.uri, place.pointer), place.uri)
 
+    def node_at(self, place: Place) -> Node:
+        """The schema at a place, uncompiled: what its references lead to can be followed from it.
+
+        Raises:
+            InvalidSchema: there is no such place.
+        """
+        node = Node({"$ref": address_of(place.uri, place.pointer)}, self._registry.resolver(place.uri)).reference()
+        if node is None:
+            raise InvalidSchema(f"{place.pointer} points to nowhere")
+        return node
+
     def _at(self, address: str, uri: str) -> Schema:
         if (compiled := self._compiled.get(address)) is None:
             compiled = self._compiled[address] = self._compile(Node({"$ref": address}, self._registry.resolver(uri)))

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import handlers
 from contract import ASGIApp, Contract, DocumentError, Fault, bind, build_app, compile_contract, load
+from contract.check import check
 from contract.problem import ServiceUnavailable
+from contract.security import Security
 from db import Database, DatabaseUnavailable, ensure_organisation
 from handlers import VERIFIERS, Services
 
@@ -25,11 +27,23 @@ DEVELOPMENT: Final = "development"
 def faults_of(spec: Path) -> Sequence[Fault]:
     """Everything that keeps a document from being served; nothing where it can be."""
     try:
-        contract = compile_contract(load(spec))
-        build_app(contract, bind(contract, handlers), verifiers=VERIFIERS)
+        document = load(spec)
+        if faults := check(document):
+            return faults
+        contract = compile_contract(document)
     except DocumentError as error:
         return error.faults
-    return ()
+    faults = []
+    for step in (lambda: bind(contract, handlers), lambda: Security(_nobody, contract=contract, verifiers=VERIFIERS)):
+        try:
+            step()
+        except DocumentError as error:
+            faults += error.faults
+    return faults
+
+
+async def _nobody(_scope: Any, _receive: Any, _send: Any) -> None:
+    """The application behind a check: there is none."""
 
 
 class Service:
@@ -43,7 +57,10 @@ class Service:
             InvalidDatabaseURL: the URL is none that we know.
         """
         self._settings = settings
-        self._contract = compile_contract(load(settings.spec))
+        document = load(settings.spec)
+        if faults := check(document):
+            raise DocumentError(faults)
+        self._contract = compile_contract(document)
         self._bound = bind(self._contract, handlers)
         self._database = Database(settings.database_url, deadline=settings.deadline)
         self._registry = make_registry()

@@ -1,0 +1,258 @@
+"""Everything that is wrong with a document, at once: each fault by its place, with the mend."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, Final
+
+import jsonschema_rs
+from openapi_spec_validator.schemas import schema_v30, schema_v31, schema_v32
+
+from contract.dialect import Direction
+from contract.document import Document, PointerToNowhere, path_of
+from contract.fault import Fault
+from contract.operation import operation_id_of
+from contract.schema import InvalidSchema, Schemas
+from contract.structure import METHODS, Kind, Place, escape
+
+_STRUCTURES: Final[Mapping[tuple[int, int], Any]] = {(3, 0): schema_v30, (3, 1): schema_v31, (3, 2): schema_v32}
+"""The schemas of OpenAPI itself, as openapi-spec-validator ships them."""
+
+_NAME_IN_TEMPLATE: Final = re.compile(r"\{([^{}]+)\}")
+_DIALECTS: Final = (
+    "https://json-schema.org/draft/2020-12/schema",
+    "https://spec.openapis.org/oas/3.1/dialect/base",
+)
+
+
+def check(document: Document) -> list[Fault]:
+    """Every fault of a document, as far as it can be seen without its handlers; in the document's order by kind."""
+    faults = list(_structure(document))
+    if faults:
+        # What is not where the specification has it cannot be looked at further.
+        return faults
+    checks = _Checks(document)
+    return [*checks.references(), *checks.operations(), *checks.schemas(), *checks.examples()]
+
+
+@cache
+def _structure_of(version: tuple[int, int]) -> Any:
+    schema = _plain(_STRUCTURES[version])
+    if version == (3, 0):
+        return jsonschema_rs.Draft4Validator(schema, offline=True)
+    return jsonschema_rs.Draft202012Validator(schema, offline=True)
+
+
+def _structure(document: Document) -> Iterator[Fault]:
+    for error in _structure_of(document.version).iter_errors(document.root):
+        pointer = "".join(f"/{escape(str(step))}" for step in error.instance_path)
+        yield Fault(document.path, pointer, _shortened(error.message), f"see OpenAPI {document.root['openapi']}")
+
+
+def _plain(value: Any) -> Any:
+    """openapi-spec-validator's schemas are paths into files: as plain values."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _shortened(message: str) -> str:
+    first = message.splitlines()[0]
+    return first if len(first) <= _LONGEST_MESSAGE else f"{first[:_LONGEST_MESSAGE]}…"
+
+
+_LONGEST_MESSAGE: Final = 200
+"""Characters of a message; it may quote half a document."""
+
+
+class _Checks:
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._places = list(document.places())
+        self._requests = Schemas(document, Direction.REQUEST)
+        self._answers = Schemas(document, Direction.ANSWER)
+
+    def references(self) -> Iterator[Fault]:
+        """References that lead nowhere."""
+        for place in self._places:
+            if not isinstance(place.value, Mapping):
+                continue
+            for keyword in ("$ref", "$dynamicRef"):
+                reference = place.value.get(keyword)
+                if isinstance(reference, str) and not self._leads_somewhere(place, keyword, reference):
+                    remote = reference.startswith(("http:", "https:"))
+                    mend = "copy it next to the document: the network is not asked" if remote else "mend the reference"
+                    yield _fault(place, f"{reference!r} points to nowhere", mend, keyword)
+
+    def _leads_somewhere(self, place: Place, keyword: str, reference: str) -> bool:
+        if place.kind is Kind.SCHEMA:
+            try:
+                return self._requests.node_at(place).reference(keyword) is not None
+            except InvalidSchema:
+                return False
+        try:
+            self._document.dereference(place)
+        except PointerToNowhere:
+            return False
+        return bool(reference)
+
+    def operations(self) -> Iterator[Fault]:
+        """Paths that cannot be told apart, operationIds used twice, path parameters and templates at odds."""
+        templates: dict[str, str] = {}
+        ids: dict[str, str] = {}
+        root = Place(self._document.uri, "", Kind.DOCUMENT, self._document.root)
+        for path, item in (self._document.root.get("paths") or {}).items():
+            if not path.startswith("/"):
+                continue
+            place = Place(root.uri, root.child("paths", path), Kind.PATH_ITEM, item)
+            same = templates.setdefault(_NAME_IN_TEMPLATE.sub("{}", path), path)
+            if same != path:
+                yield _fault(place, f"the path matches whatever {same} matches", "take one of them out")
+            try:
+                holder = self._document.dereference(place)
+            except PointerToNowhere:
+                continue
+            for method in METHODS:
+                if isinstance(holder.value, Mapping) and method in holder.value:
+                    operation = Place(holder.uri, holder.child(method), Kind.OPERATION, holder.value[method])
+                    operation_id = operation_id_of(method, path, operation.value)
+                    first = ids.setdefault(operation_id, f"{method.upper()} {path}")
+                    if first != f"{method.upper()} {path}":
+                        message = f"operationId {operation_id!r} is that of {first} too"
+                        yield _fault(operation, message, "operationIds are unique", "operationId")
+                    yield from self._path_parameters(path, holder, operation)
+
+    def _path_parameters(self, path: str, holder: Place, operation: Place) -> Iterator[Fault]:
+        declared = set()
+        for owner in (holder, operation):
+            for index, item in enumerate(owner.value.get("parameters") or ()):
+                try:
+                    found = self._document.dereference(
+                        Place(owner.uri, owner.child("parameters", index), Kind.PARAMETER, item)
+                    )
+                except PointerToNowhere:
+                    continue
+                if isinstance(found.value, Mapping) and found.value.get("in") == "path":
+                    declared.add(found.value.get("name"))
+        names = _NAME_IN_TEMPLATE.findall(path)
+        for name in names:
+            if name not in declared:
+                yield _fault(operation, f"the path parameter {name!r} is not declared", f'declare it with "in": "path"')
+            if names.count(name) > 1:
+                yield _fault(operation, f"{name!r} stands twice in the path", "name each parameter differently")
+        for name in sorted(declared - set(names), key=str):
+            yield _fault(operation, f"the path has no {{{name}}}", "put it into the path, or take the parameter out")
+
+    def schemas(self) -> Iterator[Fault]:
+        """Schemas that are none, patterns that do not compile, defaults and examples that their schema refuses."""
+        for place in self._places:
+            if place.kind is not Kind.SCHEMA:
+                continue
+            found = list(self._meta(place))
+            yield from found
+            if not found and isinstance(place.value, Mapping):
+                yield from self._dialect(place)
+                yield from self._values(place)
+
+    def _meta(self, place: Place) -> Iterator[Fault]:
+        value = place.value
+        if not isinstance(value, Mapping | bool):
+            yield _fault(place, "a schema is an object, true or false", "mend the schema")
+            return
+        if isinstance(value, bool):
+            return
+        own = {key: item for key, item in value.items() if key not in _SUBSCHEMAS and key != "$ref"}
+        if self._document.version != (3, 0):
+            for error in _METASCHEMA.iter_errors(own):
+                steps = [str(step) for step in error.instance_path]
+                yield _fault(place, _shortened(error.message), "see JSON Schema 2020-12", *steps)
+        patterns = [("pattern", value.get("pattern"))]
+        patterns += [("patternProperties", name) for name in value.get("patternProperties") or ()]
+        for keyword, pattern in patterns:
+            if isinstance(pattern, str) and not _compiles(pattern):
+                steps = [keyword] if keyword == "pattern" else [keyword, pattern]
+                yield _fault(place, f"the pattern {pattern!r} does not compile", "see ECMA-262, patterns", *steps)
+
+    def _dialect(self, place: Place) -> Iterator[Fault]:
+        dialect = place.value.get("$schema")
+        if isinstance(dialect, str) and dialect.rstrip("#") not in _DIALECTS:
+            yield _fault(place, f"the dialect {dialect!r} is not followed", f"use {_DIALECTS[0]}", "$schema")
+
+    def _values(self, place: Place) -> Iterator[Fault]:
+        candidates: list[tuple[tuple[str, ...], Any]] = []
+        for keyword in ("default", "example"):
+            if keyword in place.value:
+                candidates.append(((keyword,), place.value[keyword]))
+        examples = place.value.get("examples")
+        if isinstance(examples, list):
+            candidates += [(("examples", str(index)), value) for index, value in enumerate(examples)]
+        yield from self._refused(place, place, candidates)
+
+    def examples(self) -> Iterator[Fault]:
+        """Examples of parameters, headers and bodies that their schema refuses."""
+        for place in self._places:
+            if place.kind not in (Kind.PARAMETER, Kind.HEADER, Kind.MEDIA_TYPE) or not isinstance(place.value, Mapping):
+                continue
+            if "schema" not in place.value:
+                continue
+            if place.kind is Kind.MEDIA_TYPE and not place.pointer.endswith("json"):
+                continue
+            candidates: list[tuple[tuple[str, ...], Any]] = []
+            if "example" in place.value:
+                candidates.append((("example",), place.value["example"]))
+            for name, item in (place.value.get("examples") or {}).items():
+                try:
+                    found = self._document.dereference(Place(place.uri, "", Kind.EXAMPLE, item))
+                except PointerToNowhere:
+                    continue
+                if isinstance(found.value, Mapping) and "value" in found.value:
+                    candidates.append((("examples", name, "value"), found.value["value"]))
+            schema = Place(place.uri, place.child("schema"), Kind.SCHEMA, place.value["schema"])
+            yield from self._refused(place, schema, candidates)
+
+    def _refused(
+        self, holder: Place, schema: Place, candidates: list[tuple[tuple[str, ...], Any]]
+    ) -> Iterator[Fault]:
+        if not candidates:
+            return
+        try:
+            judges = [self._requests.at(schema), self._answers.at(schema)]
+        except InvalidSchema as error:
+            yield _fault(schema, f"the schema does not compile: {error}", "mend the schema")
+            return
+        for steps, value in candidates:
+            # Members that travel one way only make a value good for that way alone.
+            if not any(judge.is_valid(value) for judge in judges):
+                errors = judges[0].errors(value, ())
+                where = "".join(f"/{step}" for step in errors[0].loc) if errors else ""
+                why = f": {where + ' ' if where else ''}{errors[0].msg}" if errors else ""
+                kind = "default" if steps == ("default",) else "example"
+                yield _fault(holder, f"the schema refuses its {kind}{why}", f"mend the {kind} or the schema", *steps)
+
+
+_SUBSCHEMAS: Final = frozenset(
+    {
+        "properties", "patternProperties", "additionalProperties", "unevaluatedProperties", "propertyNames", "items",
+        "prefixItems", "unevaluatedItems", "contains", "allOf", "anyOf", "oneOf", "not", "if", "then", "else",
+        "dependentSchemas", "$defs", "definitions", "contentSchema", "default", "example", "examples", "const", "enum",
+    }
+)  # fmt: skip
+"""Keywords whose values are looked at as places of their own, or are any value at all."""
+
+_METASCHEMA: Final = jsonschema_rs.Draft202012Validator(
+    {"$ref": "https://json-schema.org/draft/2020-12/schema"}, offline=True
+)
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        jsonschema_rs.Draft202012Validator({"pattern": pattern})
+    except (jsonschema_rs.ValidationError, ValueError):
+        return False
+    return True
+
+
+def _fault(place: Place, message: str, mend: str, *steps: str) -> Fault:
+    return Fault(path_of(place.uri), place.child(*steps), message, mend)

@@ -1,0 +1,36 @@
+"""Where organisations and API keys are kept."""
+
+from db.database import Database
+from db.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    InvalidDatabaseURL,
+    KeyConflict,
+    SchemaOutdated,
+    SchemaTooNew,
+)
+from db.identifiers import uuid7
+from db.keys import ApiKey, Caller, NewKey, find_key, insert_key, list_keys, revoke_key
+from db.organisations import create_organisation, ensure_organisation
+from db.unit_of_work import UnitOfWork
+
+__all__ = [
+    "ApiKey",
+    "Caller",
+    "Database",
+    "DatabaseError",
+    "DatabaseUnavailable",
+    "InvalidDatabaseURL",
+    "KeyConflict",
+    "NewKey",
+    "SchemaOutdated",
+    "SchemaTooNew",
+    "UnitOfWork",
+    "create_organisation",
+    "ensure_organisation",
+    "find_key",
+    "insert_key",
+    "list_keys",
+    "revoke_key",
+    "uuid7",
+]

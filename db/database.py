@@ -1,0 +1,121 @@
+"""One database, by URL."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Literal, TypeVar
+
+import sqlalchemy as sa
+
+from db import schema
+from db.errors import DatabaseUnavailable, SchemaOutdated
+from db.postgresql import PostgreSQL, make_engine
+from db.postgresql_writer import PostgreSQLWriter
+from db.sqlite import SQLite
+from db.sqlite_writer import SQLiteWriter
+from db.unit_of_work import UnitOfWork
+from db.url import SQLiteURL, parse
+
+T = TypeVar("T")
+
+DEADLINE: Final = 5.0
+"""Seconds a request waits for the database."""
+
+POSTGRESQL_BATCHES: Final = 4
+"""Batches under way at once on PostgreSQL, and so connections of one process."""
+
+
+class Database:
+    """One database: its schema, its requests (`units`), and transactions of any other kind (`run`)."""
+
+    units: UnitOfWork
+    """The hot path."""
+
+    def __init__(self, url: str, *, deadline: float = DEADLINE) -> None:
+        """Take a URL; connect to nothing yet.
+
+        Args:
+            url: `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host:port/name`, with
+                the hosts and options that libpq takes (`h1:5432,h2:5432`, `?host=/folder-of-socket`, `?sslmode=`).
+            deadline: seconds that a request of `units` waits, and all else for a connection or a lock.
+
+        Raises:
+            InvalidDatabaseURL: it is of no form that we take.
+        """
+        self._url = parse(url)
+        self._deadline = deadline
+        self._transactions: SQLite | PostgreSQL
+        writer: SQLiteWriter | PostgreSQLWriter
+        if isinstance(self._url, SQLiteURL):
+            self._transactions = SQLite(self._url.path, deadline=deadline)
+            writer = SQLiteWriter(self._url.path)
+        else:
+            engine = make_engine(self._url, connections=POSTGRESQL_BATCHES, deadline=deadline)
+            self._transactions = PostgreSQL(engine)
+            writer = PostgreSQLWriter(engine, concurrency=POSTGRESQL_BATCHES, deadline=deadline)
+        self.units = UnitOfWork(writer, deadline=deadline)
+
+    def __repr__(self) -> str:
+        """Show which, without its password."""
+        return f"Database({self.masked_url!r})"
+
+    @property
+    def masked_url(self) -> str:
+        """The URL with `***` for its password."""
+        return self._url.masked
+
+    @property
+    def engine_name(self) -> Literal["sqlite", "postgresql"]:
+        """What kind of database it is."""
+        return self._url.engine_name
+
+    async def run(self, function: Callable[[sa.Connection], T]) -> T:
+        """Call a function in a transaction: committed when it returns, rolled back if it raises.
+
+        Raises:
+            DatabaseUnavailable: the database cannot be reached, or failed.
+            Exception: whatever the function raised.
+        """
+        return await self._transactions.run(function)
+
+    async def upgrade(self) -> None:
+        """Bring the schema to this release's; make a SQLite file that is missing. Two at once do no harm.
+
+        Raises:
+            SchemaTooNew: a later release has been here.
+            DatabaseUnavailable: the database cannot be reached, or its file cannot be made.
+        """
+        await self._transactions.create()
+        await self.run(schema.upgrade)
+
+    async def check_schema(self) -> None:
+        """See whether the schema is this release's.
+
+        Raises:
+            SchemaOutdated: it is an earlier one, or there is none: `upgrade` mends it.
+            SchemaTooNew: a later release has been here.
+            DatabaseUnavailable: the database cannot be reached.
+        """
+        if not await self._transactions.exists():
+            raise SchemaOutdated(None)
+        await self.run(schema.check)
+
+    async def ping(self) -> None:
+        """Ask the database for an answer.
+
+        Raises:
+            DatabaseUnavailable: there is none by the deadline.
+        """
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self.run(_answer)
+        except TimeoutError:
+            raise DatabaseUnavailable(f"no answer from the database within {self._deadline:g} s") from None
+
+    async def aclose(self) -> None:
+        """Finish what was accepted, then let every connection go."""
+        await self.units.aclose()
+        await self._transactions.aclose()
+
+
+def _answer(connection: sa.Connection) -> None:
+    connection.execute(sa.select(1))

@@ -1,0 +1,19 @@
+"""${message}."""
+
+from typing import Final
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: Final = ${repr(up_revision)}
+down_revision: Final = ${repr(down_revision)}
+
+
+def upgrade() -> None:
+    """State what is new."""
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade() -> None:
+    """Undo it."""
+    ${downgrades if downgrades else "pass"}

@@ -1,0 +1,96 @@
+"""PostgreSQL: its connections, and transactions for administration."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from db.errors import DatabaseUnavailable
+from db.url import PostgreSQLURL
+
+T = TypeVar("T")
+
+_PASSING: Final = ("08", "40", "53", "57P", "25006", "58", "0A000")
+"""SQLSTATEs, or how they begin, of what may be gone a moment later: a lost connection (08), a serialization failure or
+deadlock (40001, 40P01), too many connections (53), a server that stops or starts (57P), a primary that became a standby
+(25006), a fault of its system (58), a plan cached from before a migration (0A000).
+https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+
+
+def make_engine(url: PostgreSQLURL, *, connections: int, deadline: float) -> AsyncEngine:
+    """Make an engine that connects when it is first used; `deadline` is in seconds, for a connection."""
+    # asyncpg reads the URL itself: it knows several hosts, sockets and TLS options as libpq does, and SQLAlchemy, which
+    # would show it in a `repr`, never sees the password.
+    options: dict[str, Any] = {"dsn": url.dsn, "timeout": deadline}
+    if url.statement_cache is not None:
+        options |= {
+            "statement_cache_size": url.statement_cache,
+            "prepared_statement_cache_size": url.statement_cache,
+            # Behind a PgBouncer that shares server connections, numbered names would meet (SQLAlchemy, «Prepared
+            # Statement Name with PGBouncer»).
+            "prepared_statement_name_func": lambda: f"__asyncpg_{uuid4()}__",
+        }
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        connect_args=options,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=deadline,
+        hide_parameters=True,
+    )
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same may succeed a moment later, perhaps on another server."""
+    if isinstance(error, asyncpg.PostgresError):
+        return str(error.sqlstate or "").startswith(_PASSING)
+    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
+
+
+def explain(error: BaseException) -> str:
+    """Say in one line why the server does not serve."""
+    if isinstance(error, TimeoutError):
+        return "the database server does not answer"
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return f"the database server: {reason}"
+
+
+class PostgreSQL:
+    """Transactions of any kind on a PostgreSQL server."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        """Use an engine, and dispose of it in the end."""
+        self._engine = engine
+
+    async def run(self, function: Callable[[sa.Connection], T]) -> T:
+        """Call a function in a transaction: committed when it returns, rolled back if it raises.
+
+        Raises:
+            DatabaseUnavailable: no connection by the deadline, or it failed.
+            Exception: whatever the function raised.
+        """
+        try:
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(function)
+        except (sa.exc.IntegrityError, sa.exc.DataError):
+            raise
+        except sa.exc.DBAPIError as error:
+            cause = getattr(error.orig, "__cause__", None) or error.orig or error
+            raise DatabaseUnavailable(explain(cause)) from error
+        except (OSError, TimeoutError, sa.exc.TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise DatabaseUnavailable(explain(error)) from error
+
+    async def create(self) -> None:
+        """Make nothing: a database on a server is its administrator's to make."""
+
+    async def exists(self) -> bool:
+        """Whether there is a database; one on a server is only known by connecting."""
+        return True
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()

@@ -1,0 +1,150 @@
+"""SQLite: its file, its connections, and transactions for administration."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.pool import NullPool
+
+from db.errors import DatabaseUnavailable
+
+T = TypeVar("T")
+
+FILE_MODE: Final = 0o600
+"""Of the file; SQLite gives the same to its -wal and -shm."""
+
+_REASONS: Final = {
+    "SQLITE_BUSY": "is locked by another process",
+    "SQLITE_LOCKED": "is locked by another connection",
+    "SQLITE_FULL": "cannot grow: the disk is full",
+    "SQLITE_READONLY": "cannot be written by this user",
+    "SQLITE_NOTADB": "is not a SQLite database",
+    "SQLITE_CORRUPT": "is damaged: restore it from a backup",
+    "SQLITE_CANTOPEN": "cannot be opened: it does not exist (run `imtegrate db upgrade`) or is not this user's to read",
+    "SQLITE_IOERR": "cannot be read or written: input/output error",
+}
+"""What a primary result code means (https://sqlite.org/rescode.html), after the file's name."""
+
+_PRIMARY_CODE: Final = 0xFF
+"""The bits of an extended result code that hold the primary one."""
+
+
+def create_file(path: Path) -> None:
+    """Make an empty database file that only this user reads; leave one that is there as it is.
+
+    Raises:
+        DatabaseUnavailable: its folder is not there or not writable.
+    """
+    try:
+        # The mode is given as the file is made: it is at no moment open to others, whatever the umask.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+    except FileNotFoundError:
+        raise DatabaseUnavailable(f"the folder {path.parent} does not exist: make it, or name another file") from None
+    except NotADirectoryError:
+        raise DatabaseUnavailable(f"{path.parent} is not a folder: name another file") from None
+    except IsADirectoryError:
+        raise DatabaseUnavailable(f"{path} is a folder: name a file in it") from None
+    except PermissionError:
+        mend = f"make {path if path.exists() else path.parent} writable for the user that runs this"
+        raise DatabaseUnavailable(f"{path} cannot be written: {mend}, or name another file") from None
+    except OSError as error:
+        raise DatabaseUnavailable(f"{path} cannot be made: {error.strerror}") from None
+
+
+def connect(path: Path, patience: float) -> sqlite3.Connection:
+    """Open a database file that exists, for any thread; transactions begin and end only when told to.
+
+    Args:
+        path: the file.
+        patience: seconds to wait for another process' lock.
+
+    Raises:
+        sqlite3.Error: it cannot be opened, or a lock outlasted our patience.
+    """
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw",
+        uri=True,
+        timeout=patience,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether another connection is in the way, so that it is worth trying again."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & _PRIMARY_CODE in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def explain(error: BaseException, path: Path) -> str:
+    """Say in one line why the file does not serve."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None:
+        for name, reason in _REASONS.items():
+            if getattr(sqlite3, name) == code & _PRIMARY_CODE:
+                return f"{path} {reason}"
+    return f"{path}: {error}"
+
+
+class SQLite:
+    """Transactions of any kind over a SQLite file, each with a connection and in a thread of its own."""
+
+    def __init__(self, path: Path, *, deadline: float) -> None:
+        """Use a file; `deadline` is in seconds, for another process' lock."""
+        self._path = path
+        self._engine = sa.create_engine(
+            "sqlite://", creator=lambda: connect(path, deadline), poolclass=NullPool, hide_parameters=True
+        )
+        event.listen(self._engine, "begin", _begin_as_writer)
+
+    async def run(self, function: Callable[[sa.Connection], T]) -> T:
+        """Call a function in a transaction: committed when it returns, rolled back if it raises.
+
+        Raises:
+            DatabaseUnavailable: the file cannot be read or written, or is locked beyond the deadline.
+            Exception: whatever the function raised.
+        """
+        return await asyncio.to_thread(self._run, function)
+
+    async def create(self) -> None:
+        """Make the file if it is missing.
+
+        Raises:
+            DatabaseUnavailable: its folder is not there or not writable.
+        """
+        create_file(self._path)
+
+    async def exists(self) -> bool:
+        """Whether there is a file."""
+        return self._path.exists()
+
+    async def aclose(self) -> None:
+        """Let go of nothing: no connection outlives its transaction."""
+
+    def _run(self, function: Callable[[sa.Connection], T]) -> T:
+        try:
+            with self._engine.begin() as connection:
+                return function(connection)
+        except (sa.exc.IntegrityError, sa.exc.DataError):
+            raise
+        except sa.exc.DBAPIError as error:
+            raise DatabaseUnavailable(explain(error.orig or error, self._path)) from error
+
+
+def _begin_as_writer(connection: sa.Connection) -> None:
+    # A transaction that becomes a writer's halfway cannot wait for a lock (SQLITE_BUSY_SNAPSHOT).
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,130 @@
+"""The hot path: requests that arrive while one batch commits form the next (group commit)."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Protocol, cast
+
+from db.batch import Batch, Request, expire
+from db.errors import DatabaseUnavailable
+from db.keys import Caller, NewKey
+
+MAX_BATCH: Final = 512
+"""Requests of one transaction: bounds how long it keeps other writers out, and the size of its statements."""
+
+
+class Engine(Protocol):
+    """Carries batches out, each in one transaction."""
+
+    @property
+    def concurrency(self) -> int:
+        """Batches that it takes at once."""
+        ...
+
+    def start(self, batch: Batch, finished: Callable[[Batch], None]) -> None:
+        """Begin a batch; call `finished` on the batch's loop when it is done or has failed. Never raises."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let its connections go; no batch is under way."""
+        ...
+
+
+class UnitOfWork:
+    """Looks keys up and inserts keys for many requests in few transactions. Belongs to one event loop at a time."""
+
+    def __init__(self, engine: Engine, *, deadline: float) -> None:
+        """Work on an engine; `deadline` is in seconds from a request's arrival."""
+        self._engine = engine
+        self._deadline = deadline
+        self._waiting: deque[Request] = deque()
+        self._under_way: set[Batch] = set()
+        self._woken = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._idle: asyncio.Event | None = None
+
+    async def create_key(self, caller: bytes | None, decide: Callable[[Caller | None], NewKey]) -> NewKey:
+        """Insert the key that `decide` gives for the caller; return once it is durable.
+
+        Args:
+            caller: SHA-256 digest of the calling key's token; None for a request without one.
+            decide: judges the caller, None if it is unknown, revoked or not named, and gives the new key. It runs in
+                the engine's thread, perhaps after this request was cancelled, and must not block.
+
+        Raises:
+            DatabaseUnavailable: not done by the deadline; the key may yet come to exist.
+            KeyConflict: the key's id, prefix or digest is taken, or there is no such organisation.
+            Exception: whatever `decide` raised.
+        """
+        return cast("NewKey", await self._enqueue(caller, decide))
+
+    async def find_caller(self, digest: bytes) -> Caller | None:
+        """Find the key with this digest, as the database has it now; None if it is unknown or revoked.
+
+        Raises:
+            DatabaseUnavailable: not done by the deadline.
+        """
+        return cast("Caller | None", await self._enqueue(digest, None))
+
+    async def aclose(self) -> None:
+        """Finish what was accepted, refuse anything more."""
+        self._closed = True
+        if self._waiting or self._under_way:
+            self._idle = asyncio.Event()
+            await self._idle.wait()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        await self._engine.aclose()
+
+    def _enqueue(
+        self, digest: bytes | None, decide: Callable[[Caller | None], NewKey] | None
+    ) -> asyncio.Future[Any]:
+        if self._closed:
+            raise DatabaseUnavailable("the database is being closed")
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._waiting.append(Request(future, digest, decide, time.monotonic() + self._deadline))
+        if not self._woken:
+            # Not at once: what arrives in the same turn of the loop goes along.
+            self._woken = True
+            loop.call_soon(self._start, loop)
+        if self._alarm is None:
+            self._alarm = loop.call_later(self._deadline, self._expire, loop)
+        return future
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._woken = False
+        waiting = self._waiting
+        while waiting and len(self._under_way) < self._engine.concurrency:
+            if len(waiting) <= MAX_BATCH:
+                requests = list(waiting)
+                waiting.clear()
+            else:
+                requests = [waiting.popleft() for _ in range(MAX_BATCH)]
+            batch = Batch(loop, requests)
+            self._under_way.add(batch)
+            self._engine.start(batch, self._finish)
+
+    def _finish(self, batch: Batch) -> None:
+        self._under_way.discard(batch)
+        # First the next batch, so that the engine works while these are answered.
+        self._start(batch.loop)
+        batch.settle()
+        if self._idle is not None and not self._under_way:
+            self._idle.set()
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Fail what is past its deadline, whatever the engine is stuck in; one timer serves all requests."""
+        now = time.monotonic()
+        upcoming = [expire(self._waiting, now, self._reason(None))]
+        upcoming += [expire(batch.requests, now, self._reason(batch.trouble)) for batch in self._under_way]
+        self._alarm = None
+        moments = [moment for moment in upcoming if moment is not None]
+        if moments:
+            self._alarm = loop.call_later(min(moments) - now, self._expire, loop)
+
+    def _reason(self, trouble: str | None) -> str:
+        return trouble or f"no answer from the database within {self._deadline:g} s"

@@ -1,0 +1,104 @@
+"""Database URLs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from db.errors import InvalidDatabaseURL
+
+MASK: Final = "***"
+"""Stands for a password."""
+
+FORMS: Final = "sqlite:///file.db or postgresql://user@host:5432/name"
+
+STATEMENT_CACHE: Final = "prepared_statement_cache_size"
+"""Option of SQLAlchemy's asyncpg dialect; 0 for a PgBouncer before 1.21 that pools by transaction."""
+
+_SECRET_OPTIONS: Final = frozenset({"password", "passfile", "sslpassword"})
+_SEVERAL_HOSTS: Final = {"target_session_attrs": "read-write"}
+"""Of several servers the primary is meant (libpq, «Parameter Key Words»)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SQLiteURL:
+    """A file."""
+
+    path: Path
+    masked: str
+    engine_name: Literal["sqlite"] = "sqlite"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PostgreSQLURL:
+    """A server, or several of which one is the primary."""
+
+    dsn: str
+    """As asyncpg takes it, password and all."""
+    masked: str
+    statement_cache: int | None
+    """Prepared statements to keep; None: as many as the driver does."""
+    engine_name: Literal["postgresql"] = "postgresql"
+
+
+def parse(url: str) -> SQLiteURL | PostgreSQLURL:
+    """Read a URL.
+
+    Raises:
+        InvalidDatabaseURL: it is of no form that we take; says which, and never shows the URL.
+    """
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        raise InvalidDatabaseURL(f"the database URL cannot be read: write {FORMS}") from None
+    match split.scheme:
+        case "sqlite":
+            return _sqlite(url, split)
+        case "postgresql" | "postgres":
+            return _postgresql(split)
+        case _:
+            raise InvalidDatabaseURL(f"the database URL has no scheme that we know: write {FORMS}")
+
+
+def _sqlite(url: str, split: SplitResult) -> SQLiteURL:
+    if split.netloc:
+        raise InvalidDatabaseURL("a SQLite URL has three slashes, four before an absolute path: sqlite:///file.db")
+    if split.query or split.fragment:
+        raise InvalidDatabaseURL("a SQLite URL takes no options: write %3F for a question mark in the file's name")
+    name = unquote(split.path.removeprefix("/"))
+    if not name or name.startswith((":memory:", "file:")) or "\0" in name:
+        raise InvalidDatabaseURL("a SQLite URL names a file: sqlite:///file.db")
+    # The working directory may change later, the database must not.
+    return SQLiteURL(Path(name).absolute(), url)
+
+
+def _postgresql(split: SplitResult) -> PostgreSQLURL:
+    options = dict(parse_qsl(split.query, keep_blank_values=True))
+    _check_ports(split)
+    if split.path in {"", "/"} and not options.keys() & {"dbname", "database"}:
+        raise InvalidDatabaseURL("the PostgreSQL URL names no database: postgresql://user@host:5432/name")
+    size = options.pop(STATEMENT_CACHE, None)
+    if size is not None and not size.isdecimal():
+        raise InvalidDatabaseURL(f"{STATEMENT_CACHE} in the database URL is not a number of statements")
+    if "," in split.netloc or "," in options.get("host", ""):
+        options = _SEVERAL_HOSTS | options
+    secret = {name: MASK if name in _SECRET_OPTIONS else value for name, value in options.items()}
+    plain = split._replace(scheme="postgresql", fragment="")
+    return PostgreSQLURL(
+        dsn=urlunsplit(plain._replace(query=urlencode(options))),
+        masked=urlunsplit(plain._replace(netloc=_masked(split.netloc), query=urlencode(secret, safe="/,*"))),
+        statement_cache=None if size is None else int(size),
+    )
+
+
+def _check_ports(split: SplitResult) -> None:
+    for host in split.netloc.rpartition("@")[2].split(","):
+        port = host.rpartition("]")[2].partition(":")[2]
+        if port and not port.isdecimal():
+            raise InvalidDatabaseURL("a port in the database URL is not a number (write %40 for an @ in the password)")
+
+
+def _masked(netloc: str) -> str:
+    user, at, hosts = netloc.rpartition("@")
+    name, colon, _password = user.partition(":")
+    return f"{name}{colon}{MASK if colon else ''}{at}{hosts}"
