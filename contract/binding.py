@@ -44,7 +44,7 @@ class Guard(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What a handler may return instead of a bare body."""
 
@@ -171,9 +171,11 @@ def _bind(operation: Operation, function: Handler | None, faults: list[Fault]) -
     }
     given = {*arguments, *([BODY] if operation.body is not None else []), REQUEST}
     where = f"{function.__module__}.{function.__name__}"
-    for argument in (*arguments, *([BODY] if operation.body is not None else [])):
-        if argument not in named and not takes_any:
-            faults.append(_fault(operation, f"{where} does not take {argument!r}", f"add the argument {argument}"))
+    faults += [
+        _fault(operation, f"{where} does not take {argument!r}", f"add the argument {argument}")
+        for argument in (*arguments, *([BODY] if operation.body is not None else []))
+        if argument not in named and not takes_any
+    ]
     for name, each in signature.items():
         if name in named and name not in given and each.default is inspect.Parameter.empty:
             faults.append(_fault(operation, f"{where} wants {name!r}, which the operation does not have", "give it a default"))

@@ -83,7 +83,7 @@ def _resume(begun: Coroutine[Any, Any, Message], yielded: Any) -> Generator[Any,
     while True:
         try:
             sent = yield yielded
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 (cancellation too is the begun coroutine's to handle)
             step = _throw(begun, error)
         else:
             step = _send(begun, sent)

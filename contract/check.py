@@ -139,7 +139,7 @@ class _Checks:
         names = _NAME_IN_TEMPLATE.findall(path)
         for name in names:
             if name not in declared:
-                yield _fault(operation, f"the path parameter {name!r} is not declared", f'declare it with "in": "path"')
+                yield _fault(operation, f"the path parameter {name!r} is not declared", 'declare it with "in": "path"')
             if names.count(name) > 1:
                 yield _fault(operation, f"{name!r} stands twice in the path", "name each parameter differently")
         for name in sorted(declared - set(names), key=str):

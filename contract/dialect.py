@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Final
 
 from contract.document import Document, PointerToNowhere
-from contract.structure import Kind, Place, unescape
+from contract.structure import Kind, Place, escape, unescape
 
 
 class Direction(Enum):
@@ -121,7 +121,7 @@ def _rebuilt(value: Any, changed: Mapping[str, Any], pointer: str) -> Any:
     if isinstance(value, Mapping):
         groups = _grouped(changed, below)
         return {
-            key: _rebuilt(item, groups[escaped], below + escaped) if (escaped := _escape(key)) in groups else item
+            key: _rebuilt(item, groups[escaped], below + escaped) if (escaped := escape(key)) in groups else item
             for key, item in value.items()
         }
     if isinstance(value, list):
@@ -139,10 +139,6 @@ def _grouped(changed: Mapping[str, Any], below: str) -> dict[str, dict[str, Any]
         if place.startswith(below):
             groups.setdefault(place[len(below) :].split("/", 1)[0], {})[place] = value
     return groups
-
-
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _at(value: Any, pointer: str) -> Any:

@@ -1,5 +1,6 @@
 """Reads an OpenAPI document as it is: JSON or YAML, one file or several joined by relative `$ref`s; never the network."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ import yaml
 
 from contract import json_text
 from contract.fault import DocumentError, Fault
-from contract.structure import Kind, Place, unescape, walk
+from contract.structure import Kind, Place, escape, unescape, walk
 
 _YAML_SUFFIXES: Final = (".yaml", ".yml")
 
@@ -117,9 +118,7 @@ class Document:
                     continue
                 seen.add(key)
                 yield place
-                for target in self._targets(place):
-                    if (target.uri, target.pointer) not in seen:
-                        pending.append(target)
+                pending += [target for target in self._targets(place) if (target.uri, target.pointer) not in seen]
 
     def _targets(self, place: Place) -> Iterator[Place]:
         reference = place.value.get("$ref") if isinstance(place.value, Mapping) else None
@@ -143,7 +142,7 @@ def load(path: Path) -> Document:
     source = _read(path)
     root = parse(path, source)
     if not isinstance(root, dict):
-        raise DocumentError([Fault(path, "", "the document is not an object", "begin it with {\"openapi\": \"3.1.0\", …}")])
+        raise DocumentError([Fault(path, "", "the document is not an object", 'begin it with {"openapi": "3.1.0", …}')])
     version = root.get("openapi")
     if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.", "3.2.")):
         message = f"openapi is {version!r}" if "openapi" in root else "the member openapi is missing"
@@ -197,16 +196,18 @@ class _JSONSchemaLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type:
     """YAML's JSON schema (YAML 1.2 §10.2): a date stays the text that it is, and so does `yes`."""
 
 
+_NOT_OF_JSON: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("timestamp", "bool", "value"))
+
 _JSONSchemaLoader.yaml_implicit_resolvers = {
     first: [
         (tag, pattern)
         for tag, pattern in resolvers
-        if tag not in {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:value"}
+        if tag not in _NOT_OF_JSON
     ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _JSONSchemaLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", __import__("re").compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
 
 
@@ -260,13 +261,9 @@ def _references(value: Any) -> Iterator[tuple[str, str]]:
             reference = current.get("$ref")
             if isinstance(reference, str) and not reference.startswith("#"):
                 yield f"{pointer}/$ref", reference
-            pending.extend((f"{pointer}/{_escape(key)}", item) for key, item in current.items())
+            pending.extend((f"{pointer}/{escape(key)}", item) for key, item in current.items())
         elif isinstance(current, list):
             pending.extend((f"{pointer}/{index}", item) for index, item in enumerate(current))
-
-
-def _escape(step: str) -> str:
-    return step.replace("~", "~0").replace("/", "~1")
 
 
 def _at(value: Any, pointer: str, reference: str) -> Any:

@@ -36,8 +36,8 @@ class Errors:
         except ClientDisconnected:
             return
         except Exception as error:
-            if not started and (problem := self._translated(error)) is not None:
-                await respond(problem, scope, send)
+            if not started and (translated := self._translated(error)) is not None:
+                await respond(translated, scope, send)
                 return
             logger.exception("%s %s failed", scope["method"], scope["path"], exc_info=error)
             if started:

@@ -42,8 +42,7 @@ def loads(text: bytes) -> Any:
         InvalidJSON: not UTF-8, not JSON (`NaN` and lone surrogates included), nested over `MAX_DEPTH`, or a number of
             over `MAX_DIGITS` digits.
     """
-    if text.startswith(_BYTE_ORDER_MARK):
-        text = text[len(_BYTE_ORDER_MARK) :]
+    text = text.removeprefix(_BYTE_ORDER_MARK)
     if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
         _refuse_depth(text)
     exactly = _MAY_LOSE_PRECISION.search(text) is not None

@@ -1,5 +1,6 @@
 """JSON Pointer → line and column, looked up only when there is a fault to show."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -50,8 +51,6 @@ def _nearest(positions: dict[str, Position], pointer: str) -> Position | None:
 
 def _of_json(text: str) -> Iterator[tuple[str, Position]]:
     """Walk the tokens with a stack of open objects and arrays."""
-    import json  # noqa: PLC0415 (only member names are decoded)
-
     line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
     line = 0
     stack: list[list[Any]] = []
@@ -60,29 +59,29 @@ def _of_json(text: str) -> Iterator[tuple[str, Position]]:
         while line + 1 < len(line_starts) and line_starts[line + 1] <= match.start():
             line += 1
         position = (line + 1, match.start() - line_starts[line] + 1)
-        token = match[0]
-        if token in "}]":
+        mark = match[0]
+        if mark in "}]":
             pointer = stack.pop()[0]
             expects_name = False
-        elif token == ",":
+        elif mark == ",":
             holder, index = stack[-1]
             expects_name = index is None
             if index is not None:
                 stack[-1][1] = index + 1
                 pointer = f"{holder}/{index + 1}"
-        elif token == ":":
+        elif mark == ":":
             expects_name = False
         elif expects_name:
-            pointer = f"{stack[-1][0]}/{escape(json.loads(token))}"
+            pointer = f"{stack[-1][0]}/{escape(json.loads(mark))}"
             yield pointer, position
         else:
             if not stack or stack[-1][1] is not None:
                 yield pointer, position
-            if token in "{[":
-                stack.append([pointer, 0 if token == "[" else None])
-                expects_name = token == "{"
-                pointer = f"{pointer}/0" if token == "[" else pointer
-        if token in "}]" and stack and stack[-1][1] is None:
+            if mark in "{[":
+                stack.append([pointer, 0 if mark == "[" else None])
+                expects_name = mark == "{"
+                pointer = f"{pointer}/0" if mark == "[" else pointer
+        if mark in "}]" and stack and stack[-1][1] is None:
             pointer = stack[-1][0]
 
 

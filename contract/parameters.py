@@ -318,7 +318,7 @@ def _compile_split(
     return lambda text: shape.best(*[_bound(candidate, text) for candidate in candidates])
 
 
-def _compile_form(  # noqa: PLR0913 (one row of the specification's table)
+def _compile_form(
     name: str, style: str, explode: bool, shape: _Shape, source: Source, declared: frozenset[str]
 ) -> Read:
     """The styles `form`, `spaceDelimited`, `pipeDelimited` and `deepObject`: the parameter may be several pairs."""
@@ -417,7 +417,7 @@ def _deep(name: str, pairs: Pairs, shape: _Shape) -> Any:
         if not key.endswith("]"):
             raise Malformed(f"Input should be written as {name}[member]=value")
         _place(found, key[len(prefix) : -1].split("]["), decoded(text), shape)
-    return found if found else MISSING
+    return found or MISSING
 
 
 def _place(found: dict[str, Any], steps: Sequence[str], text: str, shape: _Shape) -> None:

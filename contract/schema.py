@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 import jsonschema_rs
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
@@ -59,7 +59,7 @@ class Node:
             value = value[step]
         resolver = self.resolver
         if isinstance(value, Mapping) and isinstance(value.get("$id"), str):
-            resolver = resolver.in_subresource(Resource(value, DRAFT202012))
+            resolver = resolver.in_subresource(DRAFT202012.create_resource(value))
         return Node(value, resolver)
 
     def reference(self, keyword: str = "$ref") -> "Node | None":
@@ -123,7 +123,7 @@ class Schemas:
         self._native = jsonschema_rs.Registry(
             list(self._views.items()), draft=jsonschema_rs.Draft202012, retriever=_refuse_to_retrieve
         )
-        resources = [(uri, Resource(view, DRAFT202012)) for uri, view in self._views.items()]
+        resources = [(uri, DRAFT202012.create_resource(view)) for uri, view in self._views.items()]
         self._registry: Registry[Any] = Registry().with_resources(resources)
         self._compiled: dict[str, Schema] = {}
 

@@ -77,7 +77,7 @@ _FIELDS: Final[Mapping[Kind, Mapping[str, tuple[Holds, Kind]]]] = {
         "pathItems": (_MAP, Kind.PATH_ITEM),
     },
     Kind.PATH_ITEM: {
-        **{method: (_ONE, Kind.OPERATION) for method in METHODS},
+        **dict.fromkeys(METHODS, (_ONE, Kind.OPERATION)),
         "servers": (_LIST, Kind.SERVER),
         "parameters": (_LIST, Kind.PARAMETER),
     },

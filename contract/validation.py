@@ -1,6 +1,5 @@
 """Request in: who may call, media type, size, and everything the document says of parameters and body, in that order."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 

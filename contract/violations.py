@@ -55,7 +55,7 @@ class _Fault:
 
     __slots__ = ("labels", "msg", "order", "path", "rank", "type", "value_path")
 
-    def __init__(  # noqa: PLR0913 (a record)
+    def __init__(
         self, path: Loc, value_path: Loc, labels: Labels, order: tuple[tuple[int, int], ...], rank: int, msg: str, type_: str
     ) -> None:
         self.path = path
@@ -161,7 +161,7 @@ def _faults(violation: Any, value: Any, node: "Node", labels: Labels) -> list[_F
     return [_scalar(path, labels, order, name, _words(violation, at_fault, where))]
 
 
-def _faults_of_union(  # noqa: PLR0913 (what is known of one violation)
+def _faults_of_union(
     violation: Any, value: Any, node: "Node", labels: Labels, where: "Node | None", path: Loc, keyword: str
 ) -> list[_Fault]:
     """Each member's faults under the member's name; a union with null is reported as if null were not in it."""
@@ -195,7 +195,7 @@ def _scalar(path: Loc, labels: Labels, order: Any, keyword: str, words: tuple[st
     return _Fault(path, path, labels, order, _RANKS.get(keyword, 50), *words)
 
 
-def _member(  # noqa: PLR0913 (what is known of one member)
+def _member(
     path: Loc, member: str, labels: Labels, order: tuple[tuple[int, int], ...], position: int, msg: str, type_: str
 ) -> _Fault:
     return _Fault((*path, member), path, labels, (*order, (0, position)), _RANK_OF_MEMBERS, msg, type_)

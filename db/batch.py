@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from db.errors import DatabaseError, DatabaseUnavailable
+from db.errors import DatabaseUnavailable
 from db.keys import Caller, NewKey
 
 Row = tuple[Any, ...]
@@ -30,7 +30,8 @@ class Request:
         """Seconds on the clock `time.monotonic`."""
         self.outcome: Caller | NewKey | None = None
         self.error: BaseException | None = None
-        self.row: Row | None = None
+        self.row: Row = ()
+        """Of the new key; empty until `decide` gave one."""
 
 
 class Batch:
@@ -40,13 +41,15 @@ class Batch:
     done at any moment, because its client is gone or its deadline has passed, and its request is then left out.
     """
 
-    __slots__ = ("failure", "loop", "requests", "trouble")
+    __slots__ = ("done", "failure", "loop", "requests", "trouble")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, requests: list[Request]) -> None:
         self.loop = loop
         self.requests = requests
-        self.failure: DatabaseError | None = None
-        """Why none of it was done."""
+        self.done = False
+        """It is committed, or has nothing to commit."""
+        self.failure: str | None = None
+        """Why none of it was done, in one line."""
         self.trouble: str | None = None
         """What keeps it waiting, in one line."""
 
@@ -71,7 +74,7 @@ class Batch:
         """
         accepted = []
         for request in self.requests:
-            if request.row is None and request.error is None and not request.future.done():
+            if not request.row and request.error is None and not request.future.done():
                 caller = None if request.digest is None else callers.get(request.digest)
                 if request.decide is None:
                     request.outcome = caller
@@ -79,16 +82,28 @@ class Batch:
                 try:
                     request.outcome = key = request.decide(caller)
                     request.row = encode(key)
-                except Exception as error:  # noqa: BLE001 - it is the request's, who gets it
+                except StopIteration as error:
+                    # No future takes one (PEP 479).
+                    request.error = RuntimeError(repr(error))
+                except BaseException as error:  # noqa: BLE001 - it is the request's, which gets it
                     request.error = error
-            if request.row is not None and request.error is None:
+            if request.row and request.error is None:
                 accepted.append(request)
         return accepted
+
+    def break_off(self, fault: Exception) -> None:
+        """Fail every request with a fault that is not the database's: a bug, to be seen where it is awaited."""
+        for request in self.requests:
+            request.error = request.error or fault
 
     def settle(self) -> None:
         """Tell everyone who still waits what became of their request."""
         for request in self.requests:
-            settle(request, self.failure or request.error)
+            error = request.error
+            if error is None and not self.done:
+                # One of its own each: an exception that many raise gathers all their tracebacks.
+                error = DatabaseUnavailable(self.failure or "the transaction was broken off")
+            settle(request, error)
 
 
 def settle(request: Request, error: BaseException | None) -> None:

@@ -82,10 +82,12 @@ class JSONText(TypeDecorator[Any]):
     impl = sa.Text
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ARG002 - SQLAlchemy's signature
+        """Write it."""
         return encode_json(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002 - as above
+        """Read it; None where a join found no row."""
         return None if value is None else decode_json(value)
 
 
@@ -96,16 +98,19 @@ class Timestamp(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the engine's type."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(sa.String(TIMESTAMP_LENGTH))
         return dialect.type_descriptor(sa.DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Write it."""
         if value is None:
             return None
         return encode_timestamp(value) if dialect.name == "sqlite" else as_utc(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Read it."""
         if value is None:
             return None
         return datetime.fromisoformat(value) if dialect.name == "sqlite" else as_utc(value)

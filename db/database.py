@@ -107,7 +107,7 @@ class Database:
         """
         try:
             async with asyncio.timeout(self._deadline):
-                await self.run(_answer)
+                await self._transactions.ping()
         except TimeoutError:
             raise DatabaseUnavailable(f"no answer from the database within {self._deadline:g} s") from None
 
@@ -115,7 +115,3 @@ class Database:
         """Finish what was accepted, then let every connection go."""
         await self.units.aclose()
         await self._transactions.aclose()
-
-
-def _answer(connection: sa.Connection) -> None:
-    connection.execute(sa.select(1))

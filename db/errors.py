@@ -1,5 +1,6 @@
 """What can go wrong with the database. No message holds a password, a token or a stored value."""
 
+
 class DatabaseError(Exception):
     """Base of every error of this package; never raised itself."""
 
@@ -29,7 +30,7 @@ class SchemaOutdated(DatabaseError):
         """The revision the database is at; None where there is no schema."""
 
     def __str__(self) -> str:
-        state = "has no schema" if self.revision is None else f"is at revision {self.revision}, which is older than this"
+        state = "has no schema" if self.revision is None else f"is at the older revision {self.revision}"
         return f"the database {state}: run `imtegrate db upgrade`"
 
 

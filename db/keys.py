@@ -1,9 +1,8 @@
 """API keys: what is kept of them, and the statements for administration. `unit_of_work` serves the requests."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -25,7 +24,7 @@ class Caller:
 
 @dataclass(slots=True)
 class NewKey:
-    """A key to insert."""
+    """A key to insert. Not frozen: making a frozen one of nine fields takes three times as long."""
 
     id: UUID
     org_id: UUID
@@ -60,7 +59,7 @@ class ApiKey:
     created_at: datetime
 
 
-_KEPT = sa.select(
+_KEPT: Final[sa.Select[Any]] = sa.select(
     API_KEYS.c.id,
     API_KEYS.c.org_id,
     API_KEYS.c.prefix,
@@ -95,7 +94,7 @@ def insert_key(connection: sa.Connection, key: NewKey) -> None:
     )
 
 
-def list_keys(connection: sa.Connection) -> Sequence[ApiKey]:
+def list_keys(connection: sa.Connection) -> list[ApiKey]:
     """Every key, revoked ones too, oldest first."""
     rows = connection.execute(_KEPT.order_by(API_KEYS.c.created_at, API_KEYS.c.id))
     return [ApiKey(*row) for row in rows]

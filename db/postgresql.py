@@ -1,6 +1,5 @@
 """PostgreSQL: its connections, and transactions for administration."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 from uuid import uuid4
@@ -19,6 +18,9 @@ _PASSING: Final = ("08", "40", "53", "57P", "25006", "58", "0A000")
 deadlock (40001, 40P01), too many connections (53), a server that stops or starts (57P), a primary that became a standby
 (25006), a fault of its system (58), a plan cached from before a migration (0A000).
 https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+
+_LOST: Final = (OSError, TimeoutError, sa.exc.TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""No connection, or no longer; the server said nothing."""
 
 
 def make_engine(url: PostgreSQLURL, *, connections: int, deadline: float) -> AsyncEngine:
@@ -44,16 +46,24 @@ def make_engine(url: PostgreSQLURL, *, connections: int, deadline: float) -> Asy
     )
 
 
-def is_passing(error: BaseException) -> bool:
+def unwrap(error: Exception) -> Exception:
+    """Give the driver's own error for one that SQLAlchemy wrapped."""
+    if isinstance(error, sa.exc.DBAPIError) and error.orig is not None:
+        cause = error.orig.__cause__ or error.orig
+        return cause if isinstance(cause, Exception) else error
+    return error
+
+
+def is_passing(error: Exception) -> bool:
     """Whether the same may succeed a moment later, perhaps on another server."""
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate or "").startswith(_PASSING)
-    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError)
+    return isinstance(error, _LOST)
 
 
-def explain(error: BaseException) -> str:
+def explain(error: Exception) -> str:
     """Say in one line why the server does not serve."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | sa.exc.TimeoutError):
         return "the database server does not answer"
     reason = " ".join(str(error).split()) or type(error).__name__
     return f"the database server: {reason}"
@@ -78,14 +88,19 @@ class PostgreSQL:
                 return await connection.run_sync(function)
         except (sa.exc.IntegrityError, sa.exc.DataError):
             raise
-        except sa.exc.DBAPIError as error:
-            cause = getattr(error.orig, "__cause__", None) or error.orig or error
-            raise DatabaseUnavailable(explain(cause)) from error
-        except (OSError, TimeoutError, sa.exc.TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise DatabaseUnavailable(explain(error)) from error
+        except (sa.exc.DBAPIError, asyncpg.PostgresError, *_LOST) as error:
+            raise DatabaseUnavailable(explain(unwrap(error))) from error
 
     async def create(self) -> None:
         """Make nothing: a database on a server is its administrator's to make."""
+
+    async def ping(self) -> None:
+        """Ask the server for an answer.
+
+        Raises:
+            DatabaseUnavailable: there is none.
+        """
+        await self.run(lambda connection: connection.execute(sa.select(1)).close())
 
     async def exists(self) -> bool:
         """Whether there is a database; one on a server is only known by connecting."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -12,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.batch import Batch, Request, Row
 from db.column_types import as_utc, decode_json, encode_json
-from db.errors import DatabaseUnavailable, KeyConflict
+from db.errors import KeyConflict
 from db.keys import Caller, NewKey
-from db.postgresql import explain, is_passing
+from db.postgresql import explain, is_passing, unwrap
 from db.statements import (
     LAST_USED_INTERVAL,
     POSTGRESQL_FIND,
@@ -51,27 +52,39 @@ class PostgreSQLWriter:
     async def aclose(self) -> None:
         """Nothing is ours: the engine is its maker's to dispose of."""
 
+    @asynccontextmanager
+    async def _connect(self) -> AsyncGenerator[Any, None]:
+        """Lend a connection of asyncpg's own from the pool."""
+        async with self._engine.connect() as pooled:
+            connection: Any = (await pooled.get_raw_connection()).driver_connection
+            try:
+                yield connection
+            except BaseException as error:
+                # What state it is in is not worth finding out, unless the server itself said what is wrong.
+                if connection.is_closed() or not isinstance(error, asyncpg.PostgresError):
+                    await pooled.invalidate()
+                raise
+
     async def _carry_out(self, batch: Batch, finished: Callable[[Batch], None]) -> None:
         attempt = _Attempt(batch)
         pause = FIRST_PAUSE
         try:
             while not batch.abandoned:
                 try:
-                    async with asyncio.timeout(self._deadline), self._engine.connect() as pooled:
-                        connection = (await pooled.get_raw_connection()).driver_connection
-                        assert connection is not None
-                        try:
-                            await attempt.run(connection)
-                        except BaseException:
-                            # What state it is in is not worth finding out.
-                            await pooled.invalidate()
-                            raise
-                    return
-                except Exception as error:  # noqa: BLE001 - all of it is the requests', who get it
+                    async with asyncio.timeout(self._deadline), self._connect() as connection:
+                        await attempt.run(connection)
+                except Exception as raised:  # noqa: BLE001 - whatever it is, the requests get it
+                    error = unwrap(raised)
                     batch.trouble = explain(error)
                     if not is_passing(error):
-                        batch.failure = DatabaseUnavailable(batch.trouble)
+                        if isinstance(error, asyncpg.PostgresError):
+                            batch.failure = batch.trouble
+                        else:
+                            batch.break_off(error)
                         return
+                else:
+                    batch.done = True
+                    return
                 await asyncio.sleep(random.uniform(0, 2 * pause))  # noqa: S311 - jitter is no secret
                 pause = min(2 * pause, LAST_PAUSE)
         finally:
@@ -116,8 +129,9 @@ class _Attempt:
                 await _insert(connection, insert, accepted)
             if stale:
                 await connection.execute(POSTGRESQL_TOUCH, datetime.now(UTC), stale)
-        except _REFUSALS:
-            await transaction.rollback()
+        except (asyncpg.PostgresError, *_REFUSALS):
+            if not connection.is_closed():
+                await transaction.rollback()
             raise
         self._again = True
         await transaction.commit()
@@ -152,8 +166,8 @@ def _row(key: NewKey) -> Row:
 
 
 async def _insert(connection: Any, insert: str, accepted: Sequence[Request]) -> None:
-    rows = [request.row for request in accepted if request.row is not None]
-    await connection.execute(insert, *(list(column) for column in zip(*rows, strict=True)))
+    columns = zip(*(request.row for request in accepted), strict=True)
+    await connection.execute(insert, *(list(column) for column in columns))
 
 
 async def _insert_singly(connection: Any, insert: str, accepted: Sequence[Request]) -> None:
@@ -165,4 +179,5 @@ async def _insert_singly(connection: Any, insert: str, accepted: Sequence[Reques
         except asyncpg.IntegrityConstraintViolationError as error:
             request.error = KeyConflict(error.constraint_name or error.sqlstate)
         except asyncpg.DataError as error:
-            request.error = error
+            # Not the driver's own message, which shows the value.
+            request.error = ValueError(f"a member of the key is no value of its column: {type(error).__name__}")

@@ -1,6 +1,7 @@
 """SQLite: its file, its connections, and transactions for administration."""
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 from collections.abc import Callable
@@ -106,6 +107,7 @@ class SQLite:
     def __init__(self, path: Path, *, deadline: float) -> None:
         """Use a file; `deadline` is in seconds, for another process' lock."""
         self._path = path
+        self._deadline = deadline
         self._engine = sa.create_engine(
             "sqlite://", creator=lambda: connect(path, deadline), poolclass=NullPool, hide_parameters=True
         )
@@ -128,6 +130,14 @@ class SQLite:
         """
         create_file(self._path)
 
+    async def ping(self) -> None:
+        """Read the file, which other processes' locks do not keep us from.
+
+        Raises:
+            DatabaseUnavailable: it cannot be read.
+        """
+        await asyncio.to_thread(self._ping)
+
     async def exists(self) -> bool:
         """Whether there is a file."""
         return self._path.exists()
@@ -143,6 +153,13 @@ class SQLite:
             raise
         except sa.exc.DBAPIError as error:
             raise DatabaseUnavailable(explain(error.orig or error, self._path)) from error
+
+    def _ping(self) -> None:
+        try:
+            with contextlib.closing(connect(self._path, self._deadline)) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable(explain(error, self._path)) from error
 
 
 def _begin_as_writer(connection: sa.Connection) -> None:

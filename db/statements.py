@@ -42,7 +42,7 @@ INSERTED: Final = (
 """Columns of a new key, in the order of a row."""
 
 _SQLITE: Final = SQLiteDialect_pysqlite()
-_POSTGRESQL: Final = PGDialect_asyncpg()
+_POSTGRESQL: Final = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 
 def _text(statement: sa.ClauseElement, dialect: sa.Dialect) -> str:
@@ -68,13 +68,6 @@ def sqlite_touch(count: int) -> str:
 
 SQLITE_INSERT: Final = _text(sa.insert(API_KEYS).values({c.name: sa.bindparam(c.name) for c in INSERTED}), _SQLITE)
 """Insert one key; parameters: a row of `INSERTED`."""
-
-
-@lru_cache
-def sqlite_insert(count: int) -> str:
-    """Insert keys; parameters: `count` rows of `INSERTED`, one after another."""
-    row = {column.name: None for column in INSERTED}
-    return _text(sa.insert(API_KEYS).values([row] * count), _SQLITE)
 
 
 def _marks(count: int, column: sa.Column[Any]) -> Sequence[sa.BindParameter[Any]]:

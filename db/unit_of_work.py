@@ -13,6 +13,12 @@ from db.keys import Caller, NewKey
 MAX_BATCH: Final = 512
 """Requests of one transaction: bounds how long it keeps other writers out, and the size of its statements."""
 
+COMPANY: Final = 64
+"""Requests that are worth a batch beside one that is under way: fewer cost less together, in the next one."""
+
+PATIENCE: Final = 0.05
+"""Seconds after which a batch under way is held to be stuck, and whoever waits for it goes beside it."""
+
 
 class Engine(Protocol):
     """Carries batches out, each in one transaction."""
@@ -32,7 +38,7 @@ class Engine(Protocol):
 
 
 class UnitOfWork:
-    """Looks keys up and inserts keys for many requests in few transactions. Belongs to one event loop at a time."""
+    """Looks keys up and inserts keys, many to a transaction. Belongs to the event loop of its first request."""
 
     def __init__(self, engine: Engine, *, deadline: float) -> None:
         """Work on an engine; `deadline` is in seconds from a request's arrival."""
@@ -42,6 +48,8 @@ class UnitOfWork:
         self._under_way: set[Batch] = set()
         self._woken = False
         self._alarm: asyncio.TimerHandle | None = None
+        self._detour: asyncio.TimerHandle | None = None
+        self._started = 0.0
         self._closed = False
         self._idle: asyncio.Event | None = None
 
@@ -74,14 +82,12 @@ class UnitOfWork:
         if self._waiting or self._under_way:
             self._idle = asyncio.Event()
             await self._idle.wait()
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        for timer in (self._alarm, self._detour):
+            if timer is not None:
+                timer.cancel()
         await self._engine.aclose()
 
-    def _enqueue(
-        self, digest: bytes | None, decide: Callable[[Caller | None], NewKey] | None
-    ) -> asyncio.Future[Any]:
+    def _enqueue(self, digest: bytes | None, decide: Callable[[Caller | None], NewKey] | None) -> asyncio.Future[Any]:
         if self._closed:
             raise DatabaseUnavailable("the database is being closed")
         loop = asyncio.get_running_loop()
@@ -98,7 +104,7 @@ class UnitOfWork:
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._woken = False
         waiting = self._waiting
-        while waiting and len(self._under_way) < self._engine.concurrency:
+        while waiting and self._may_start(len(waiting)):
             if len(waiting) <= MAX_BATCH:
                 requests = list(waiting)
                 waiting.clear()
@@ -106,7 +112,20 @@ class UnitOfWork:
                 requests = [waiting.popleft() for _ in range(MAX_BATCH)]
             batch = Batch(loop, requests)
             self._under_way.add(batch)
+            self._started = time.monotonic()
             self._engine.start(batch, self._finish)
+        if waiting and len(self._under_way) < self._engine.concurrency and self._detour is None:
+            self._detour = loop.call_later(PATIENCE, self._take_detour, loop)
+
+    def _may_start(self, company: int) -> bool:
+        beside = len(self._under_way)
+        if beside == 0 or beside >= self._engine.concurrency:
+            return beside == 0
+        return company >= COMPANY or time.monotonic() - self._started >= PATIENCE
+
+    def _take_detour(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._detour = None
+        self._start(loop)
 
     def _finish(self, batch: Batch) -> None:
         self._under_way.discard(batch)
@@ -119,12 +138,11 @@ class UnitOfWork:
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         """Fail what is past its deadline, whatever the engine is stuck in; one timer serves all requests."""
         now = time.monotonic()
-        upcoming = [expire(self._waiting, now, self._reason(None))]
-        upcoming += [expire(batch.requests, now, self._reason(batch.trouble)) for batch in self._under_way]
+        trouble = next((batch.trouble for batch in self._under_way if batch.trouble is not None), None)
+        reason = trouble or f"no answer from the database within {self._deadline:g} s"
+        groups = (self._waiting, *(batch.requests for batch in self._under_way))
+        upcoming = [expire(requests, now, reason) for requests in groups]
         self._alarm = None
         moments = [moment for moment in upcoming if moment is not None]
         if moments:
             self._alarm = loop.call_later(min(moments) - now, self._expire, loop)
-
-    def _reason(self, trouble: str | None) -> str:
-        return trouble or f"no answer from the database within {self._deadline:g} s"

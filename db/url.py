@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from db.errors import InvalidDatabaseURL
 
@@ -15,7 +15,7 @@ FORMS: Final = "sqlite:///file.db or postgresql://user@host:5432/name"
 STATEMENT_CACHE: Final = "prepared_statement_cache_size"
 """Option of SQLAlchemy's asyncpg dialect; 0 for a PgBouncer before 1.21 that pools by transaction."""
 
-_SECRET_OPTIONS: Final = frozenset({"password", "passfile", "sslpassword"})
+_SECRET_OPTIONS: Final = frozenset({"password", "sslpassword"})
 _SEVERAL_HOSTS: Final = {"target_session_attrs": "read-write"}
 """Of several servers the primary is meant (libpq, «Parameter Key Words»)."""
 
@@ -83,12 +83,18 @@ def _postgresql(split: SplitResult) -> PostgreSQLURL:
     if "," in split.netloc or "," in options.get("host", ""):
         options = _SEVERAL_HOSTS | options
     secret = {name: MASK if name in _SECRET_OPTIONS else value for name, value in options.items()}
-    plain = split._replace(scheme="postgresql", fragment="")
+    plain = split._replace(scheme="postgresql")
     return PostgreSQLURL(
-        dsn=urlunsplit(plain._replace(query=urlencode(options))),
-        masked=urlunsplit(plain._replace(netloc=_masked(split.netloc), query=urlencode(secret, safe="/,*"))),
+        dsn=_unsplit(plain, split.netloc, options),
+        masked=_unsplit(plain, _masked(split.netloc), secret),
         statement_cache=None if size is None else int(size),
     )
+
+
+def _unsplit(split: SplitResult, netloc: str, options: dict[str, str]) -> str:
+    # `urlunsplit` would leave the slashes out where there is no host, as before a socket's folder.
+    query = f"?{urlencode(options, safe='/,*')}" if options else ""
+    return f"{split.scheme}://{netloc}{split.path}{query}"
 
 
 def _check_ports(split: SplitResult) -> None:

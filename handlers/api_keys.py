@@ -5,7 +5,6 @@ from typing import Any, Final, NotRequired, TypedDict, cast
 
 from contract import Answer, Forbidden, Request, guarded_by
 from db import Caller, NewKey, uuid7
-
 from handlers import tokens
 from handlers.credentials import WRITE, BearerToken, holds
 from handlers.services import Services
@@ -83,7 +82,7 @@ def _permit(caller: Caller, scopes: object, env: object) -> Caller:
     for index, scope in enumerate(scopes if isinstance(scopes, list) else [scopes]):
         if not holds(caller.scopes, scope):
             raise Forbidden("The key does not hold this scope", ("body", "scopes", index))
-    if env != caller.env and caller.env != LIVE:
+    if caller.env not in (env, LIVE):
         raise Forbidden(f"A {caller.env} key makes only {caller.env} keys", ("body", "env"))
     return caller
 

@@ -1,11 +1,11 @@
 """Who calls: bearer tokens (RFC 6750 §2.1) and, where the service allows it, nobody in particular."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from contract import Forbidden, Request, Unauthorized
 from db import Caller
-
 from handlers import tokens
 from handlers.services import Services
 
@@ -74,7 +74,7 @@ class BearerToken:
         return caller
 
 
-def bearer_digest(headers: list[bytes] | tuple[bytes, ...]) -> bytes | None:
+def bearer_digest(headers: Sequence[bytes]) -> bytes | None:
     """The digest of the token in the only Authorization header; None where there is no such token."""
     if len(headers) != 1:
         return None

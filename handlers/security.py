@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from contract import Forbidden, Request, Unauthorized, Verifiers
 from db import Caller
-
 from handlers import tokens
 from handlers.credentials import holds
 from handlers.services import Services

@@ -6,6 +6,7 @@ expression for secret scanners: `imt_[0-9A-Za-z]{0,16}_[0-9A-Za-z]{46}`.
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from secrets import token_bytes
 from typing import Final
@@ -27,10 +28,13 @@ MAX_ENV_LENGTH: Final = 16
 """Characters of an env that stand in a prefix."""
 
 FORM: Final = re.compile(
-    rb"imt_[0-9A-Za-z]{0,%d}_[0-9A-Za-z]{%d}"
-    % (MAX_ENV_LENGTH, PREFIX_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH)
+    rb"imt_[0-9A-Za-z]{0,%d}_[0-9A-Za-z]{%d}" % (MAX_ENV_LENGTH, PREFIX_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH)
 )
 """What a token looks like, whatever its checksum."""
+
+_PAIR: Final = tuple(bytes((high, low)) for high in ALPHABET for low in ALPHABET)
+_PAIRS: Final = len(_PAIR)
+"""Two digits at a time: a checksum is made and read with every request."""
 
 _UNBIASED: Final = 256 - 256 % len(ALPHABET)
 _TO_ALPHABET: Final = bytes(ALPHABET[byte % len(ALPHABET)] for byte in range(256))
@@ -38,7 +42,7 @@ _BIASED: Final = bytes(range(_UNBIASED, 256))
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^0-9A-Za-z]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Token:
     """A token just made. Only its digest is ever kept."""
 
@@ -52,8 +56,7 @@ class Token:
 def make(env: object) -> Token:
     """A new token for an env; from the operating system's random source."""
     characters = _random(PREFIX_LENGTH + SECRET_LENGTH)
-    shown = _NOT_ALPHANUMERIC.sub("", str(env))[:MAX_ENV_LENGTH].encode()
-    body = b"imt_%b_%b" % (shown, characters)
+    body = b"imt_%b_%b" % (_shown(str(env)), characters)
     text = body + checksum(body)
     return Token(body[:-SECRET_LENGTH].decode(), text.decode(), digest(text))
 
@@ -72,13 +75,15 @@ def digest(text: bytes) -> bytes:
 
 def checksum(body: bytes) -> bytes:
     """CRC-32 (ISO/IEC/IEEE 8802-3) of all that stands before it, in base 62."""
-    value = crc32(body)
-    digits = bytearray()
-    for _ in range(CHECKSUM_LENGTH):
-        value, digit = divmod(value, len(ALPHABET))
-        digits.append(ALPHABET[digit])
-    digits.reverse()
-    return bytes(digits)
+    rest, last = divmod(crc32(body), _PAIRS)
+    first, middle = divmod(rest, _PAIRS)
+    return _PAIR[first] + _PAIR[middle] + _PAIR[last]
+
+
+@lru_cache(maxsize=64)
+def _shown(env: str) -> bytes:
+    """What stands of an env in a token."""
+    return _NOT_ALPHANUMERIC.sub("", env)[:MAX_ENV_LENGTH].encode()
 
 
 def _random(length: int) -> bytes:

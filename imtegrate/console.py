@@ -11,7 +11,6 @@ import typer
 from contract import DocumentError
 from contract.locate import with_positions
 from db import DatabaseError
-
 from imtegrate.server import CannotListen
 
 

@@ -2,9 +2,11 @@
 
 import json
 import shlex
-from typing import Any
+from typing import Any, Final
 
 from contract import Contract
+
+_OF_TYPES: Final = {"string": "my first key", "integer": 1, "number": 1, "boolean": True, "array": []}
 
 
 def example_request(contract: Contract, url: str) -> str:
@@ -38,4 +40,4 @@ def _example(node: Any) -> Any:
     if kind == "object" or "properties" in schema:
         target = node.target()
         return {name: _example(target.child("properties", name)) for name in schema.get("required", ())}
-    return {"string": "my first key", "integer": 1, "number": 1, "boolean": True, "array": []}.get(kind)
+    return _OF_TYPES.get(str(kind))

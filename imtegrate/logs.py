@@ -8,7 +8,7 @@ import time
 class _UTCFormatter(logging.Formatter):
     """RFC 3339, in UTC."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
@@ -18,5 +18,5 @@ def configure_logging(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_UTCFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in ("uvicorn", "alembic"):
+    for chatty in ("alembic", "uvicorn", "watchfiles"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -4,7 +4,7 @@ from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
 
-from contract import ASGIApp, Contract
+from contract import ASGIApp
 from contract.request import KEY, Message, Receive, Scope, Send
 
 
@@ -20,21 +20,20 @@ def make_registry() -> CollectorRegistry:
 class Observed:
     """The outermost middleware: sees every request and every status."""
 
-    def __init__(self, app: ASGIApp, registry: CollectorRegistry, contract: Contract) -> None:
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
         self._app = app
-        requests = Counter(
+        self._requests = Counter(
             "imtegrate_requests", "Requests answered", ["operation_id", "status"], registry=registry
         )
-        durations = Histogram(
+        self._durations = Histogram(
             "imtegrate_request_duration_seconds",
             "Time from a request's headers to its answer",
             ["operation_id"],
             registry=registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )
-        self._requests = requests
-        self._counts: dict[tuple[str, int], Counter] = {}
-        self._durations = {name: durations.labels(name) for name in ("", *contract.operations)}
+        # Looking labels up costs more than counting: those met are kept (the document bounds them).
+        self._met: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, and count it."""
@@ -51,9 +50,12 @@ class Observed:
             await self._app(scope, receive, watched)
         finally:
             request = scope.get(KEY)
-            operation_id = request.operation.operation_id if request is not None else ""
-            count = self._counts.get((operation_id, status))
-            if count is None:
-                count = self._counts[operation_id, status] = self._requests.labels(operation_id, status)
-            count.inc()
-            self._durations[operation_id].observe(perf_counter() - began)
+            self._count(request.operation.operation_id if request is not None else "", status, perf_counter() - began)
+
+    def _count(self, operation_id: str, status: int, seconds: float) -> None:
+        met = self._met.get((operation_id, status))
+        if met is None:
+            met = self._requests.labels(operation_id, status), self._durations.labels(operation_id)
+            self._met[operation_id, status] = met
+        met[0].inc()
+        met[1].observe(seconds)

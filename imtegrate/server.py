@@ -1,18 +1,23 @@
 """Runs the service under uvicorn: one process, or several that share a socket."""
 
+import asyncio
+import os
 import signal
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 import uvicorn
 import uvloop
 from uvicorn.supervisors import Multiprocess
 
+from contract import ASGIApp
 from imtegrate.logs import configure_logging
+from imtegrate.news import News
 from imtegrate.service import Service
 from imtegrate.settings import ServiceSettings
+from imtegrate.watching import follow
 
 BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""
@@ -57,7 +62,7 @@ def url_of(listener: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
-def run(settings: ServiceSettings, listener: socket.socket, announce: Announce) -> None:
+def run(settings: ServiceSettings, listener: socket.socket, announce: Announce, news: News | None = None) -> None:
     """Serve until asked to end (SIGTERM, SIGINT); `announce` is called once requests are answered.
 
     Raises:
@@ -65,11 +70,21 @@ def run(settings: ServiceSettings, listener: socket.socket, announce: Announce) 
         DatabaseError: the database cannot.
     """
     if settings.workers == 1:
-        uvloop.run(_serve(Service(settings), listener, announce))
+        uvloop.run(_serve(settings, listener, announce, news))
     else:
         # What is wrong is said once, before there are workers to say it each.
         uvloop.run(_try_out(Service(settings)))
         _Supervisor(_config(partial(_make_worker, settings), settings.workers), [listener], announce).run()
+
+
+def run_app(app: ASGIApp, listener: socket.socket, announce: Announce) -> None:
+    """Serve an application that keeps nothing, until asked to end."""
+
+    async def serve() -> None:
+        _end_quietly()
+        await _Server(_config(lambda: app, workers=1, lifespan="off"), announce).serve(sockets=[listener])
+
+    uvloop.run(serve())
 
 
 async def _try_out(service: Service) -> None:
@@ -77,18 +92,22 @@ async def _try_out(service: Service) -> None:
     await service.stop()
 
 
-async def _serve(service: Service, listener: socket.socket, announce: Announce) -> None:
+async def _serve(settings: ServiceSettings, listener: socket.socket, announce: Announce, news: News | None) -> None:
+    service = Service(settings, news)
     await service.start()
     _end_quietly()
+    following = asyncio.ensure_future(follow(service, settings.spec)) if settings.development else None
     await _Server(_config(lambda: service, workers=1), announce).serve(sockets=[listener])
+    if following is not None:
+        following.cancel()
 
 
-def _config(make_service: Callable[[], Service], workers: int) -> uvicorn.Config:
+def _config(make_app: Callable[[], ASGIApp], workers: int, lifespan: Literal["on", "off"] = "on") -> uvicorn.Config:
     return uvicorn.Config(
-        make_service,
+        make_app,
         factory=True,
         workers=workers,
-        lifespan="on",
+        lifespan=lifespan,
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -107,7 +126,7 @@ def _make_worker(settings: ServiceSettings) -> Service:
 
 
 def _end_quietly() -> None:
-    """uvicorn raises the signals it has caught again when it is done; they have done their work by then."""
+    """Ends without a signal: uvicorn raises the signals it has caught again when it is done; they have done their work by then."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _signal, _frame: None)
 
@@ -124,6 +143,12 @@ class _Supervisor(Multiprocess):
         super().init_processes()
         if all(process.wait_until_ready(START_TIMEOUT, self.should_exit) for process in self.processes):
             self._announce()
+
+    def handle_hup(self) -> None:
+        """Have every worker reload the document, where uvicorn would replace the workers."""
+        for process in self.processes:
+            if process.pid is not None:
+                os.kill(process.pid, signal.SIGHUP)
 
 
 class _Server(uvicorn.Server):

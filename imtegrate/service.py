@@ -1,21 +1,25 @@
 """The composition root: puts document, handlers, database and what stands around them together."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
-import handlers
 from contract import ASGIApp, Contract, DocumentError, Fault, bind, build_app, compile_contract, load
 from contract.check import check
 from contract.problem import ServiceUnavailable
+from contract.reload import Swappable
 from contract.security import Security
 from db import Database, DatabaseUnavailable, ensure_organisation
-from handlers import VERIFIERS, Services
-
 from imtegrate.beside import beside
+from imtegrate.code import HandlerCode, import_handlers
 from imtegrate.loopback import LoopbackOnly
 from imtegrate.metrics import Observed, make_registry
+from imtegrate.news import News
 from imtegrate.settings import ServiceSettings
 
 logger = logging.getLogger("imtegrate")
@@ -24,22 +28,49 @@ DEVELOPMENT: Final = "development"
 """The organisation that anonymous callers of `dev` act for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A document and the handlers that answer it, compiled together."""
+
+    contract: Contract
+    code: HandlerCode
+
+    @classmethod
+    def compile(cls, spec: Path, code: HandlerCode) -> "Edition":
+        """Compile a document, and bind it.
+
+        Raises:
+            DocumentError: it cannot be served; every fault at once.
+        """
+        contract, faults = _examine(spec, code)
+        if contract is None or faults:
+            raise DocumentError(faults)
+        return cls(contract, code)
+
+
 def faults_of(spec: Path) -> Sequence[Fault]:
     """Everything that keeps a document from being served; nothing where it can be."""
+    return _examine(spec, import_handlers())[1]
+
+
+def _examine(spec: Path, code: HandlerCode) -> tuple[Contract | None, Sequence[Fault]]:
+    faults: list[Fault] = []
     try:
         document = load(spec)
-        if faults := check(document):
-            return faults
+        faults += check(document)
         contract = compile_contract(document)
     except DocumentError as error:
-        return error.faults
-    faults = []
-    for step in (lambda: bind(contract, handlers), lambda: Security(_nobody, contract=contract, verifiers=VERIFIERS)):
+        # What the check has found, it has named more precisely than the compiler can.
+        return None, faults or error.faults
+    for step in (
+        lambda: bind(contract, code.package),
+        lambda: Security(_nobody, contract=contract, verifiers=code.verifiers),
+    ):
         try:
             step()
         except DocumentError as error:
             faults += error.faults
-    return faults
+    return contract, faults
 
 
 async def _nobody(_scope: Any, _receive: Any, _send: Any) -> None:
@@ -49,7 +80,7 @@ async def _nobody(_scope: Any, _receive: Any, _send: Any) -> None:
 class Service:
     """One serving process, as an ASGI application; its lifespan is the database's."""
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: ServiceSettings, news: News | None = None) -> None:
         """Compile everything that can be compiled.
 
         Raises:
@@ -57,26 +88,26 @@ class Service:
             InvalidDatabaseURL: the URL is none that we know.
         """
         self._settings = settings
-        document = load(settings.spec)
-        if faults := check(document):
-            raise DocumentError(faults)
-        self._contract = compile_contract(document)
-        self._bound = bind(self._contract, handlers)
+        self._news = news or News()
+        self._edition = Edition.compile(settings.spec, import_handlers())
         self._database = Database(settings.database_url, deadline=settings.deadline)
         self._registry = make_registry()
+        self._development: UUID | None = None
+        self._swappable: Swappable | None = None
         self._app: ASGIApp | None = None
+        self._reloading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def contract(self) -> Contract:
-        """The document in force."""
-        return self._contract
+    def edition(self) -> Edition:
+        """What is in force."""
+        return self._edition
 
     async def start(self) -> None:
         """Make the database ready, and the application; once.
 
         Raises:
             DatabaseError: it cannot be reached, or its schema is not ours.
-            DocumentError: the document demands a security scheme that nobody verifies.
         """
         if self._app is not None:
             return
@@ -84,24 +115,41 @@ class Service:
             await self._database.upgrade()
         else:
             await self._database.check_schema()
-        development = None
         if self._settings.development:
-            development = await self._database.run(lambda connection: ensure_organisation(connection, DEVELOPMENT))
-        app = build_app(
-            self._contract,
-            self._bound,
-            verifiers=VERIFIERS,
-            beside=beside(self._contract, self._database, self._registry),
-            state=Services(self._database.units, development),
-            max_body_size=self._settings.max_body_size,
-            translate={DatabaseUnavailable: lambda _: ServiceUnavailable()},
-        )
-        app = Observed(app, self._registry, self._contract)
+            self._development = await self._database.run(
+                lambda connection: ensure_organisation(connection, DEVELOPMENT)
+            )
+        self._swappable = Swappable(self._build(self._edition))
+        app = Observed(self._swappable, self._registry)
         self._app = LoopbackOnly(app) if self._settings.development else app
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_soon)
 
     async def stop(self) -> None:
         """Finish what was accepted, and let go of the database."""
+        for task in self._tasks:
+            task.cancel()
         await self._database.aclose()
+
+    async def reload(self, *, with_handlers: bool = False) -> None:
+        """Compile document (and handlers) aside, and swap them in between two requests.
+
+        What cannot be compiled is told, and leaves in force what is.
+        """
+        async with self._reloading:
+            assert self._swappable is not None  # nothing is reloaded before the start
+            try:
+                code = import_handlers(again=True) if with_handlers else self._edition.code
+                edition = await asyncio.to_thread(Edition.compile, self._settings.spec, code)
+                app = self._build(edition)
+            except DocumentError as error:
+                self._news.refused(error.faults)
+                return
+            except Exception as error:  # noqa: BLE001 (whatever a handler module raises when it is imported)
+                self._news.broken(error)
+                return
+            before, self._edition = self._edition, edition
+            self._swappable.swap(app)
+            self._news.reloaded(before.contract, edition.contract)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection of ASGI."""
@@ -109,17 +157,33 @@ class Service:
             assert self._app is not None  # the server starts the lifespan first
             await self._app(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await _lifespan(self, receive, send)
+            await self._live(receive, send)
         else:
             # WebSockets: nothing of the document asks for one.
             await send({"type": "websocket.close", "code": 1000})
 
+    async def _live(self, receive: Any, send: Any) -> None:
+        """ASGI 3, lifespan protocol."""
+        await receive()
+        await self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
 
-async def _lifespan(service: Service, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
-    """ASGI 3, lifespan protocol."""
-    await receive()
-    await service.start()
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    await service.stop()
-    await send({"type": "lifespan.shutdown.complete"})
+    def _build(self, edition: Edition) -> ASGIApp:
+        contract, code = edition.contract, edition.code
+        return build_app(
+            contract,
+            bind(contract, code.package),
+            verifiers=code.verifiers,
+            beside=beside(contract, self._database, self._registry),
+            state=code.services(self._database.units, self._development),
+            max_body_size=self._settings.max_body_size,
+            translate={DatabaseUnavailable: lambda _: ServiceUnavailable()},
+        )
+
+    def _reload_soon(self) -> None:
+        task = asyncio.ensure_future(self.reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,95 @@
+"""Fuzzes the running service with schemathesis, from its command line: `tox -e fuzz`.
+
+Runs against `serve` with a key given by `-H`, and against `dev` with nothing; every check, every phase, several fixed seeds
+and a fresh one, which is printed. Ends with 1 if anything was found.
+"""
+
+import argparse
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from running import create_organisation, running
+
+SEEDS: Final = (1, 20, 300)
+"""Fixed, so that what was found once is found again."""
+
+SPEC: Final = Path(__file__).parents[2] / "openapi.json"
+
+
+@contextmanager
+def targets(folder: Path) -> Iterator[dict[str, tuple[str, Sequence[str]]]]:
+    """`serve` and `dev`, running: their URLs, and what schemathesis is told beside it."""
+    url = f"sqlite:///{folder / 'serve.db'}"
+    token = create_organisation(url, folder)["token"]
+    with (
+        running("serve", "--spec", SPEC, "--database-url", url, cwd=folder) as serve,
+        running("dev", "--spec", SPEC, "--database-url", f"sqlite:///{folder / 'dev.db'}", cwd=folder) as dev,
+    ):
+        yield {"serve": (serve.url, ("-H", f"Authorization: Bearer {token}")), "dev": (dev.url, ())}
+
+
+def fuzz(url: str, options: Sequence[str], seed: int, max_examples: int, folder: Path) -> subprocess.CompletedProcess[str]:
+    """One run of schemathesis; the document it tests against is the one the service serves."""
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "schemathesis.cli",
+            "run",
+            f"{url}/openapi.json",
+            "--url",
+            url,
+            "--checks",
+            "all",
+            "--phases",
+            "examples,coverage,fuzzing,stateful",
+            "--max-examples",
+            str(max_examples),
+            "--seed",
+            str(seed),
+            "--no-color",
+            *options,
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run everything, and say what was tried."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--max-examples", type=int, default=100, help="examples of each operation and phase")
+    parser.add_argument("--seed", type=int, action="append", help="only these seeds")
+    options = parser.parse_args(arguments)
+    seeds = options.seed or [*SEEDS, secrets.randbelow(2**32)]
+    failed = 0
+    with tempfile.TemporaryDirectory() as name, targets(Path(name)) as found:
+        for target, (url, more) in found.items():
+            for seed in seeds:
+                began = time.monotonic()
+                done = fuzz(url, more, seed, options.max_examples, Path(name))
+                tried = re.search(r"(\d+) generated", done.stdout)
+                took = time.monotonic() - began
+                verdict = "no failure" if done.returncode == 0 else "FAILED"
+                print(f"{target:6} seed {seed:10}: {tried[1] if tried else '?'} cases, {took:.0f} s, {verdict}", flush=True)
+                if done.returncode != 0:
+                    failed += 1
+                    print(done.stdout, done.stderr, sep="\n")
+    print(f"{len(found) * len(seeds) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
