@@ -9,10 +9,11 @@ from contract import json_text
 from contract.binding import BODY, REQUEST, Answer, Bound
 from contract.defaults import default_of
 from contract.media import without_bytes
-from contract.operation import Response, ResponseHeader
+from contract.operation import ResponseHeader
 from contract.problem import InternalServerError, NotImplementedYet
 from contract.request import KEY, Receive, Request, Scope, Send
 from contract.schema import Schema
+from contract.sending import Headers, send_answer
 
 logger = logging.getLogger("contract")
 
@@ -25,23 +26,24 @@ class _Plan:
     """How an answer of one status is made, decided at start."""
 
     status: int
-    response: Response | None
-    media_type: bytes
     is_json: bool
+    has_content: bool
     schema: Schema | None
-    headers: Sequence[tuple[bytes, bytes]]
-    """Those whose value the document itself fixes."""
-    required: Sequence[ResponseHeader]
+    first: Sequence[tuple[bytes, bytes]]
+    """`Content-Type`, where there is content."""
+    fixed: Sequence[tuple[bytes, bytes]]
+    """Headers whose value the document itself fixes."""
+    required: Sequence[bytes]
+    """Headers that the answer has to have."""
 
-    def headers_of(self, length: int, more: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    def headers_of(self, length: int, more: Mapping[str, str]) -> Headers:
         """The headers of an answer of `length` bytes."""
-        headers = [(b"content-length", str(length).encode())]
-        if length or self.media_type:
-            headers.insert(0, (b"content-type", self.media_type))
-        headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in more.items()]
-        if self.headers:
+        headers = [*self.first, (b"content-length", b"%d" % length)]
+        if more:
+            headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in more.items()]
+        if self.fixed:
             given = {name for name, _ in headers}
-            headers += [header for header in self.headers if header[0] not in given]
+            headers += [header for header in self.fixed if header[0] not in given]
         return headers
 
 
@@ -75,8 +77,7 @@ class Dispatch:
         headers = plan.headers_of(len(text), answer.headers)
         if plan.required:
             _check_headers(plan, bound, headers)
-        await send({"type": "http.response.start", "status": plan.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else text})
+        await send_answer(scope, send, plan.status, headers, text)
 
     def _plan_for(self, bound: Bound, status: int | None) -> _Plan:
         plans = self._plans[bound.operation.operation_id]
@@ -105,12 +106,12 @@ def _plan(bound: Bound, status: int | None) -> _Plan:
     ]
     return _Plan(
         status=status,
-        response=response,
-        media_type=entry.range.encode() if entry is not None else b"",
         is_json=entry is None or entry.is_json,
+        has_content=status not in _NO_BODY and (entry is not None or response is None),
         schema=entry.schema if entry is not None else None,
-        headers=fixed,
-        required=[header for header in headers if header.required or header.schema is not None],
+        first=[(b"content-type", entry.range.encode())] if entry is not None and status not in _NO_BODY else [],
+        fixed=fixed,
+        required=[header.name.lower().encode() for header in headers if header.required],
     )
 
 
@@ -135,7 +136,7 @@ def _header_text(value: Any) -> bytes:
 
 def _text_of(plan: _Plan, bound: Bound, answer: Answer) -> bytes:
     """The body of an answer, checked against the document."""
-    if plan.status in _NO_BODY or (plan.response is not None and not plan.media_type):
+    if not plan.has_content:
         return b""
     value = answer.body
     schema = plan.schema
@@ -155,7 +156,7 @@ def _text_of(plan: _Plan, bound: Bound, answer: Answer) -> bytes:
 
 def _check_headers(plan: _Plan, bound: Bound, headers: Sequence[tuple[bytes, bytes]]) -> None:
     given = {name for name, _ in headers}
-    for header in plan.required:
-        if header.required and header.name.lower().encode() not in given:
-            logger.error("%s: its answer has no header %s", bound.operation.operation_id, header.name)
+    for name in plan.required:
+        if name not in given:
+            logger.error("%s: its answer has no header %s", bound.operation.operation_id, name.decode())
             raise InternalServerError

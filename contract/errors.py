@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 
 from contract.body import ClientDisconnected
 from contract.problem import InternalServerError, Problem, render
-from contract.request import ASGIApp, Message, Receive, Scope, Send
+from contract.request import ASGIApp, Receive, Scope, Send
+from contract.sending import STATUS, send_answer
 
 logger = logging.getLogger("contract")
 
@@ -22,20 +23,14 @@ class Errors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, come what may."""
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, send)
         except Problem as problem:
             await respond(problem, scope, send)
         except ClientDisconnected:
             return
         except Exception as error:
+            started = STATUS in scope
             if not started and (translated := self._translated(error)) is not None:
                 await respond(translated, scope, send)
                 return
@@ -55,5 +50,4 @@ class Errors:
 async def respond(problem: Problem, scope: Scope, send: Send) -> None:
     """Send a problem as an answer."""
     status, headers, body = render(problem)
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await send_answer(scope, send, status, headers, body)

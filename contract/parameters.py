@@ -39,7 +39,7 @@ class NotText(ValueError):
     """Percent-encoded bytes are not UTF-8 (RFC 3986 §2.5)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Raw:
     """What a request brings, undecoded."""
 
@@ -142,11 +142,22 @@ def compile_read(
     source = _SOURCES[location](name)
     if location in ("query", "cookie"):
         return _compile_form(name, style, explode, shape, source, frozenset(declared))
+    if location == "header" and shape.is_text:
+        # Most headers are: nothing of their text has to be told apart.
+        return _text_of(source)
     split = _compile_split(name, style, explode, shape, str if location == "header" else unquote_strictly)
 
     def read(raw: Raw) -> Any:
         texts = source(raw)
         return split(",".join(texts)) if texts else MISSING
+
+    return read
+
+
+def _text_of(source: "Source") -> Read:
+    def read(raw: Raw) -> Any:
+        texts = source(raw)
+        return ",".join(texts) if texts else MISSING
 
     return read
 
@@ -209,6 +220,7 @@ class _Shape:
         types = types_of(schema.node)
         self.schema = schema
         self.coerce = compile_coercion(schema)
+        self.is_text = "string" in types and not types & {"array", "object", "integer", "number", "boolean"}
         self.takes_one = bool(types - {"array", "object", "null"})
         self.takes_list = "array" in types and len(types) < _TOO_VAGUE
         self.takes_members = "object" in types and len(types) < _TOO_VAGUE

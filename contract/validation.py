@@ -1,6 +1,5 @@
 """Request in: who may call, media type, size, and everything the document says of parameters and body, in that order."""
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from contract.binding import Bound, Guard
@@ -52,7 +51,7 @@ class Validation:
 
     async def _read(self, request: Request, body: Body, reader: BodyReader, gate: "_Gate") -> bytes:
         """The body, of a media type that the document has."""
-        framing = _Framing.of(request)
+        framing = _Framing(request)
         if framing.length > self._max_body_size or framing.waits or not reader.peek():
             await gate.admit()
         if framing.encoded:
@@ -103,30 +102,27 @@ class _Gate:
             await guard.admit(self._request)
 
 
-@dataclass(slots=True)
 class _Framing:
     """What the headers say of the body (RFC 9110 §8, RFC 9112 §6)."""
 
-    media_type: bytes | None = None
-    length: int = 0
-    """0 also where it is not said."""
-    encoded: bool = False
-    waits: bool = False
-    """Whether the client asked to be told before it sends the body (RFC 9110 §10.1.1)."""
+    __slots__ = ("encoded", "length", "media_type", "waits")
 
-    @classmethod
-    def of(cls, request: Request) -> "_Framing":
-        framing = cls()
+    def __init__(self, request: Request) -> None:
+        self.media_type: bytes | None = None
+        self.length = 0
+        """0 also where it is not said."""
+        self.encoded = False
+        self.waits = False
+        """Whether the client asked to be told before it sends the body (RFC 9110 §10.1.1)."""
         for name, value in request.scope["headers"]:
             if name == b"content-type":
-                framing.media_type = value or None
+                self.media_type = value or None
             elif name == b"content-length":
-                framing.length = int(value)
+                self.length = int(value)
             elif name == b"content-encoding":
-                framing.encoded = value.strip().lower() not in (b"", b"identity")
+                self.encoded = value.strip().lower() not in (b"", b"identity")
             elif name == b"expect":
-                framing.waits = True
-        return framing
+                self.waits = True
 
 
 def _take_parameters(request: Request, bound: Bound, errors: list[ValidationError]) -> dict[str, Any]:

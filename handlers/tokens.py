@@ -4,11 +4,13 @@
 expression for secret scanners: `imt_[0-9A-Za-z]{0,16}_[0-9A-Za-z]{46}`.
 """
 
+import os
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from secrets import token_bytes
+from threading import Lock
 from typing import Final
 from zlib import crc32
 
@@ -31,6 +33,9 @@ FORM: Final = re.compile(
     rb"imt_[0-9A-Za-z]{0,%d}_[0-9A-Za-z]{%d}" % (MAX_ENV_LENGTH, PREFIX_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH)
 )
 """What a token looks like, whatever its checksum."""
+
+POOL_SIZE: Final = 2048
+"""Bytes fetched at a time from the operating system's random source; they make about 50 tokens."""
 
 _PAIR: Final = tuple(bytes((high, low)) for high in ALPHABET for low in ALPHABET)
 _PAIRS: Final = len(_PAIR)
@@ -55,7 +60,7 @@ class Token:
 
 def make(env: object) -> Token:
     """A new token for an env; from the operating system's random source."""
-    characters = _random(PREFIX_LENGTH + SECRET_LENGTH)
+    characters = _characters.take(PREFIX_LENGTH + SECRET_LENGTH)
     body = b"imt_%b_%b" % (_shown(str(env)), characters)
     text = body + checksum(body)
     return Token(body[:-SECRET_LENGTH].decode(), text.decode(), digest(text))
@@ -86,9 +91,32 @@ def _shown(env: str) -> bytes:
     return _NOT_ALPHANUMERIC.sub("", env)[:MAX_ENV_LENGTH].encode()
 
 
-def _random(length: int) -> bytes:
-    """Characters of the alphabet, each as likely as any other: bytes that would favour some are thrown away."""
-    found = b""
-    while len(found) < length:
-        found += token_bytes(length + length // 2).translate(_TO_ALPHABET, _BIASED)
-    return found[:length]
+class _Characters:
+    """Random characters of the alphabet, each as likely as any other: bytes that would favour some are thrown away.
+
+    Fetched many at a time: a system call for each token costs more than all else about it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._pool = b""
+
+    def take(self, length: int) -> bytes:
+        """The next characters; nobody gets them again."""
+        with self._lock:
+            while len(self._pool) < length:
+                self._pool += token_bytes(POOL_SIZE).translate(_TO_ALPHABET, _BIASED)
+            taken, self._pool = self._pool[:length], self._pool[length:]
+            return taken
+
+
+_characters = _Characters()
+
+
+def _after_fork() -> None:
+    """A child that kept the pool would make its parent's tokens."""
+    global _characters  # noqa: PLW0603 (one process, one pool)
+    _characters = _Characters()
+
+
+os.register_at_fork(after_in_child=_after_fork)

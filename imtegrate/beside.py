@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from contract import ASGIApp, Contract
+from contract.request import Receive, Scope, Send
+from contract.sending import send_answer
 from db import Database, DatabaseError
-
-Scope = Any
-Receive = Any
-Send = Any
 
 _ASSETS: Final = {
     "swagger-ui.css": "text/css; charset=utf-8",
@@ -64,10 +62,10 @@ class Static:
         known = [value for name, value in scope["headers"] if name == b"if-none-match"]
         tags = [tag.strip().removeprefix(b"W/") for value in known for tag in value.split(b",")]
         if self._etag in tags or b"*" in tags:
-            await _send(scope, send, 304, self._headers[1:], b"")
+            await send_answer(scope, send, 304, self._headers[1:], b"")
             return
         length = (b"content-length", str(len(self._body)).encode())
-        await _send(scope, send, 200, [*self._headers, length], self._body)
+        await send_answer(scope, send, 200, [*self._headers, length], self._body)
 
 
 class Alive:
@@ -104,7 +102,7 @@ class Metrics:
         """Collect, and answer."""
         body = generate_latest(self._registry)
         headers = [(b"content-type", CONTENT_TYPE_LATEST.encode()), (b"content-length", str(len(body)).encode())]
-        await _send(scope, send, 200, headers, body)
+        await send_answer(scope, send, 200, headers, body)
 
 
 def beside(contract: Contract, database: Database | None, registry: CollectorRegistry | None) -> Mapping[str, ASGIApp]:
@@ -150,9 +148,4 @@ async def _send_text(scope: Scope, send: Send, status: int, body: bytes) -> None
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
     ]
-    await _send(scope, send, status, headers, body)
-
-
-async def _send(scope: Scope, send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await send_answer(scope, send, status, headers, body)

@@ -1,11 +1,16 @@
 """Counts requests and times them, by operation and status, for `/metrics`."""
 
 from time import perf_counter
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
 
 from contract import ASGIApp
-from contract.request import KEY, Message, Receive, Scope, Send
+from contract.request import KEY, Receive, Scope, Send
+from contract.sending import STATUS
+
+_CLIENT_GONE: Final = 499
+"""The status of a request whose client left before there was an answer, as nginx counts it."""
 
 
 def make_registry() -> CollectorRegistry:
@@ -38,19 +43,12 @@ class Observed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, and count it."""
         began = perf_counter()
-        status = 500
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, send)
         finally:
             request = scope.get(KEY)
-            self._count(request.operation.operation_id if request is not None else "", status, perf_counter() - began)
+            operation_id = request.operation.operation_id if request is not None else ""
+            self._count(operation_id, scope.get(STATUS, _CLIENT_GONE), perf_counter() - began)
 
     def _count(self, operation_id: str, status: int, seconds: float) -> None:
         met = self._met.get((operation_id, status))

@@ -15,6 +15,7 @@ from uvicorn.supervisors import Multiprocess
 from contract import ASGIApp
 from imtegrate.logs import configure_logging
 from imtegrate.news import News
+from imtegrate.protocol import Protocol
 from imtegrate.service import Service
 from imtegrate.settings import ServiceSettings
 from imtegrate.watching import follow
@@ -109,7 +110,7 @@ def _config(make_app: Callable[[], ASGIApp], workers: int, lifespan: Literal["on
         workers=workers,
         lifespan=lifespan,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         log_config=None,
         access_log=False,

@@ -1,0 +1,81 @@
+"""Administration of keys, on both engines."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from db import NewKey, find_key, insert_key, list_keys, revoke_key
+
+
+def test_keys_are_listed_oldest_first(url: str, opened: Any) -> None:
+    """All keys, by the moment they were made and then by id."""
+
+    async def scenario() -> None:
+        async with opened(url) as scene:
+            moments = [datetime(2030, 1, day, tzinfo=UTC) for day in (2, 1, 1)]
+            later, *same = [await scene.create(created_at=moment) for moment in moments]
+            expected = [*sorted(key.id for key in same), later.id]
+            assert [key.id for key in await scene.keys()] == expected
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("name", ["id", "prefix"])
+def test_a_key_is_revoked_by_id_or_prefix(url: str, opened: Any, name: str) -> None:
+    """The key that is named is revoked, and no other."""
+
+    async def scenario() -> None:
+        async with opened(url) as scene:
+            made: NewKey = await scene.create()
+            at = datetime.now(UTC)
+            revoked = await scene.database.run(lambda c: revoke_key(c, str(getattr(made, name)), at))
+            assert (revoked.id, revoked.revoked_at) == (made.id, at)
+            assert [key.id for key in await scene.database.run(list_keys) if key.revoked_at is not None] == [made.id]
+            assert await scene.database.run(lambda c: find_key(c, made.digest)) == revoked
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("name", ["", "no such prefix", "\0", str(uuid4())])
+def test_what_names_no_key_revokes_none(url: str, opened: Any, name: str) -> None:
+    """Whatever text it is, the answer is None."""
+
+    async def scenario() -> None:
+        async with opened(url) as scene:
+            assert await scene.database.run(lambda c: revoke_key(c, name, datetime.now(UTC))) is None
+            assert await scene.database.run(lambda c: find_key(c, b"?" * 32)) is None
+
+    asyncio.run(scenario())
+
+
+def test_a_refused_insert_shows_no_values(url: str, opened: Any) -> None:
+    """The error of a constraint is SQLAlchemy's, without the row: its name and digest are nobody's business."""
+
+    async def scenario() -> None:
+        async with opened(url) as scene:
+            with pytest.raises(sa.exc.IntegrityError) as caught:
+                await scene.database.run(lambda c: insert_key(c, scene.root))
+            assert scene.root.digest.hex() not in str(caught.value)
+
+    asyncio.run(scenario())
+
+
+def test_raising_rolls_back(url: str, opened: Any, new_key: Any) -> None:
+    """A function given to `run` that raises leaves nothing behind."""
+
+    async def scenario() -> None:
+        async with opened(url) as scene:
+
+            def insert_and_raise(connection: sa.Connection) -> None:
+                insert_key(connection, new_key(scene.root.org_id))
+                raise LookupError
+
+            with pytest.raises(LookupError):
+                await scene.database.run(insert_and_raise)
+            assert await scene.keys() == []
+
+    asyncio.run(scenario())

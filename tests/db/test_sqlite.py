@@ -1,0 +1,235 @@
+"""What holds for SQLite: durability, its file, its locks and its faults."""
+
+import asyncio
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from db import Database, DatabaseUnavailable, NewKey, list_keys
+
+_WAL_HEADER = 32
+_FRAME_HEADER = 24
+"""Bytes (https://sqlite.org/fileformat2.html#the_write_ahead_log)."""
+
+
+def _commits(path: Path) -> int:
+    """Count the commit frames of a write-ahead log: those that give the database's size."""
+    log = Path(f"{path}-wal").read_bytes()
+    frame = _FRAME_HEADER + int.from_bytes(log[8:12])
+    return sum(log[start + 4 : start + 8] != bytes(4) for start in range(_WAL_HEADER, len(log), frame))
+
+
+def test_requests_share_commits(sqlite_url: str, sqlite_path: Path, opened: Any) -> None:
+    """32 requests that arrive together are one commit, and so cost one fsync."""
+
+    async def scenario() -> None:
+        async with opened(sqlite_url) as scene:
+            await scene.create()
+            before = _commits(sqlite_path)
+            await asyncio.gather(*(scene.create() for _ in range(32)))
+            assert _commits(sqlite_path) - before == 1
+
+    asyncio.run(scenario())
+
+
+def test_what_only_reads_commits_nothing(sqlite_url: str, sqlite_path: Path, opened: Any) -> None:
+    """Looking callers up writes nothing to the log."""
+
+    async def scenario() -> None:
+        async with opened(sqlite_url) as scene:
+            await scene.create()
+            log = Path(f"{sqlite_path}-wal")
+            before = log.read_bytes()  # noqa: ASYNC240 - the loop has nothing else to do
+            assert await asyncio.gather(*(scene.database.units.find_caller(scene.root.digest) for _ in range(32)))
+            assert log.read_bytes() == before  # noqa: ASYNC240 - as above
+
+    asyncio.run(scenario())
+
+
+_PROGRAM = """
+import asyncio, os, sys
+from datetime import UTC, datetime
+from db import Database, NewKey, ensure_organisation, uuid7
+
+async def main():
+    database = Database(sys.argv[1])
+    await database.upgrade()
+    org_id = await database.run(lambda connection: ensure_organisation(connection, "tests"))
+
+    async def create():
+        while True:
+            id = uuid7()
+            await database.units.create_key(
+                None, lambda _: NewKey(id, org_id, id.hex, os.urandom(32), "", [], "", {}, datetime.now(UTC))
+            )
+            print(id, flush=True)
+
+    await asyncio.gather(*(create() for _ in range(8)))
+
+asyncio.run(main())
+"""
+
+
+def test_what_was_acknowledged_outlives_the_process(sqlite_url: str) -> None:
+    """Every key that was acknowledged before a `kill -9` is there after it."""
+    acknowledged = []
+    with subprocess.Popen([sys.executable, "-c", _PROGRAM, sqlite_url], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            acknowledged.append(line.strip())
+            if len(acknowledged) == 200:
+                process.kill()
+    assert len(acknowledged) >= 200
+
+    async def scenario() -> None:
+        database = Database(sqlite_url)
+        kept = {str(key.id) for key in await database.run(list_keys)}
+        # The kill may have cut the last line short.
+        assert set(acknowledged[:-1]) <= kept
+        await database.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_a_commit_is_synced(sqlite_url: str, opened: Any) -> None:
+    """Connections write ahead, sync every commit, and check foreign keys."""
+
+    async def scenario() -> None:
+        async with opened(sqlite_url) as scene:
+            for pragma, expected in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
+                value = await scene.database.run(
+                    lambda connection, pragma=pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
+                )
+                assert value == expected
+
+    asyncio.run(scenario())
+
+
+def test_nobody_else_may_read_the_file(sqlite_url: str, sqlite_path: Path, opened: Any) -> None:
+    """The file, its log and its index have mode 0600."""
+
+    async def scenario() -> None:
+        async with opened(sqlite_url) as scene:
+            await scene.create()
+            for suffix in ("", "-wal", "-shm"):
+                assert stat.S_IMODE(Path(f"{sqlite_path}{suffix}").stat().st_mode) == 0o600  # noqa: ASYNC240 - as above
+
+    asyncio.run(scenario())
+
+
+def test_a_relative_url_is_below_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sqlite:///a%3Fb.db` is the file `a?b.db`, and stays so when the working directory changes."""
+    monkeypatch.chdir(tmp_path)
+    database = Database("sqlite:///a%3Fb.db")
+    monkeypatch.chdir("/")
+    asyncio.run(database.upgrade())
+    assert (tmp_path / "a?b.db").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("missing/a.db", "does not exist: make it"), ("file/a.db", "is not a folder"), ("folder", "is a folder")],
+)
+def test_a_file_that_cannot_be_made_is_explained(tmp_path: Path, name: str, reason: str) -> None:
+    """The error of `upgrade` names the path and the mend."""
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DatabaseUnavailable, match=reason) as caught:
+        asyncio.run(Database(f"sqlite:///{tmp_path / name}").upgrade())
+    assert str(tmp_path) in caught.value.reason
+
+
+def test_a_lock_is_waited_for(sqlite_url: str, sqlite_path: Path, opened: Any) -> None:
+    """A request that meets another process' lock is done as soon as that is released; looking up needs no lock."""
+
+    async def scenario() -> None:
+        async with opened(sqlite_url) as scene:
+            other = sqlite3.connect(sqlite_path, isolation_level=None, check_same_thread=False)
+            other.execute("BEGIN IMMEDIATE")
+            assert await scene.database.units.find_caller(scene.root.digest) is not None
+            await scene.database.ping()
+            task = asyncio.create_task(scene.create())
+            release = threading.Timer(0.3, other.execute, ["ROLLBACK"])
+            release.start()
+            assert type(await task) is NewKey
+            release.join()
+            other.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_lock_beyond_the_deadline_is_given_up(sqlite_url: str, sqlite_path: Path, opened: Any) -> None:
+    """A lock that outlasts the deadline fails requests and administration with a reason; afterwards they work."""
+
+    async def scenario() -> None:
+        async with opened(sqlite_url, deadline=0.3) as scene:
+            other = sqlite3.connect(sqlite_path, isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            results = await asyncio.gather(*(scene.create() for _ in range(3)), return_exceptions=True)
+            for result in results:
+                assert isinstance(result, DatabaseUnavailable)
+                assert result.reason == f"{sqlite_path} is locked by another process"
+            with pytest.raises(DatabaseUnavailable, match="is locked"):
+                await scene.keys()
+            other.execute("ROLLBACK")
+            other.close()
+            made = await scene.create()
+            # What was given up does not come later.
+            assert [key.id for key in await scene.keys()] == [made.id]
+
+    asyncio.run(scenario())
+
+
+def test_a_full_disk_is_a_reason(sqlite_url: str, opened: Any) -> None:
+    """When the file cannot grow, requests fail with that reason; when it can again, the next one works."""
+
+    async def scenario() -> None:
+        async with opened(sqlite_url) as scene:
+            await scene.create()
+            writer = scene.database.units._engine._connection  # noqa: SLF001 - a disk that is full for it alone
+            pages = writer.execute("PRAGMA page_count").fetchone()[0]
+            writer.execute(f"PRAGMA max_page_count = {pages}")
+            with pytest.raises(DatabaseUnavailable, match="the disk is full"):
+                await asyncio.gather(*(scene.create(name="x" * 100_000) for _ in range(3)))
+            await scene.create()
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_is_no_database_is_a_reason(sqlite_url: str, sqlite_path: Path) -> None:
+    """Another kind of file is refused and left as it is."""
+    content = b"not a database " * 100
+    sqlite_path.write_bytes(content)
+
+    async def scenario() -> None:
+        database = Database(sqlite_url)
+        for attempt in (database.upgrade, database.check_schema, database.ping):
+            with pytest.raises(DatabaseUnavailable, match="is not a SQLite database"):
+                await attempt()
+        with pytest.raises(DatabaseUnavailable, match="is not a SQLite database"):
+            await database.units.find_caller(b"")
+        await database.aclose()
+
+    asyncio.run(scenario())
+    assert sqlite_path.read_bytes() == content
+
+
+def test_a_missing_file_is_not_made_by_use(sqlite_url: str, sqlite_path: Path) -> None:
+    """Only `upgrade` makes the file: anything else says that there is none."""
+
+    async def scenario() -> None:
+        database = Database(sqlite_url)
+        with pytest.raises(DatabaseUnavailable, match="imtegrate db upgrade"):
+            await database.units.find_caller(b"")
+        with pytest.raises(DatabaseUnavailable, match="imtegrate db upgrade"):
+            await database.run(list_keys)
+        await database.aclose()
+
+    asyncio.run(scenario())
+    assert not sqlite_path.exists()
