@@ -146,7 +146,9 @@ def _modules_of(package: ModuleType) -> Iterator[ModuleType]:
             yield import_module(f"{package.__name__}.{info.name}")
 
 
-def _choose(operation: Operation, functions: Mapping[str, Mapping[str, Handler]], faults: list[Fault]) -> Handler | None:
+def _choose(
+    operation: Operation, functions: Mapping[str, Mapping[str, Handler]], faults: list[Fault]
+) -> Handler | None:
     candidates = functions.get(operation.operation_id) or functions.get(function_name(operation)) or {}
     for tag in operation.tags:
         if (function := candidates.get(python_name(tag))) is not None:
@@ -178,7 +180,9 @@ def _bind(operation: Operation, function: Handler | None, faults: list[Fault]) -
     ]
     for name, each in signature.items():
         if name in named and name not in given and each.default is inspect.Parameter.empty:
-            faults.append(_fault(operation, f"{where} wants {name!r}, which the operation does not have", "give it a default"))
+            faults.append(
+                _fault(operation, f"{where} wants {name!r}, which the operation does not have", "give it a default")
+            )
     for argument, parameter in zip(arguments, operation.parameters, strict=True):
         optional = not parameter.required and not parameter.default
         if argument in named and optional and signature[argument].default is inspect.Parameter.empty:

@@ -212,9 +212,7 @@ class _Checks:
             schema = Place(place.uri, place.child("schema"), Kind.SCHEMA, place.value["schema"])
             yield from self._refused(place, schema, candidates)
 
-    def _refused(
-        self, holder: Place, schema: Place, candidates: list[tuple[tuple[str, ...], Any]]
-    ) -> Iterator[Fault]:
+    def _refused(self, holder: Place, schema: Place, candidates: list[tuple[tuple[str, ...], Any]]) -> Iterator[Fault]:
         if not candidates:
             return
         try:

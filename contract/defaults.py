@@ -44,11 +44,15 @@ class _Compiler:
     def _steps(self, node: "Node") -> "list[Fill | None]":
         value = node.value
         steps: list[Fill | None] = [
-            self.compile(target) for keyword in ("$ref", "$dynamicRef") if (target := node.reference(keyword)) is not None
+            self.compile(target)
+            for keyword in ("$ref", "$dynamicRef")
+            if (target := node.reference(keyword)) is not None
         ]
         steps += [self.compile(node.child("allOf", index)) for index in range(_length(value.get("allOf")))]
         for keyword in ("anyOf", "oneOf"):
-            steps.append(self._first_valid([node.child(keyword, index) for index in range(_length(value.get(keyword)))]))
+            steps.append(
+                self._first_valid([node.child(keyword, index) for index in range(_length(value.get(keyword)))])
+            )
         if "if" in value:
             steps.append(self._conditional(node))
         steps.append(self._members(node))

@@ -4,9 +4,10 @@ The document itself stays as it is; what is made here is a view of it, for compi
 object wherever nothing has to be said differently.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
+from urllib.parse import urldefrag, urljoin
 
 from contract.document import Document, PointerToNowhere
 from contract.structure import Kind, Place, escape, unescape
@@ -24,7 +25,7 @@ class Direction(Enum):
         return self.value
 
 
-_IDENTIFIERS: Final = ("$id", "$anchor", "$dynamicAnchor")
+_ANCHORS: Final = ("$anchor", "$dynamicAnchor")
 
 _KEYWORDS_OF_3_0: Final = frozenset(
     {
@@ -38,23 +39,41 @@ _KEYWORDS_OF_3_0: Final = frozenset(
 
 
 def schemas_of(document: Document, direction: Direction) -> dict[str, Any]:
-    """The resources of a document, by URI, as `direction` sees their schemas."""
+    """The resources of a document, by URI, as `direction` sees their schemas.
+
+    A schema with an `$id` is a resource of its own (JSON Schema 2020-12 §8.2.1), and stands in its file as a reference to
+    that. Anchors of schemas are made known under `$defs`, where JSON Schema looks for them.
+    """
     places = [place for place in document.places() if place.kind is Kind.SCHEMA and isinstance(place.value, Mapping)]
     changed: dict[str, dict[str, Any]] = {}
-    named: dict[str, list[Place]] = {}
     for place in places:
         value = _as_2020_12(place.value) if document.version == (3, 0) else place.value
         value = _directed(document, place, value, direction)
         if value is not place.value:
             changed.setdefault(place.uri, {})[place.pointer] = value
-        if any(isinstance(place.value.get(name), str) for name in _IDENTIFIERS):
-            named.setdefault(place.uri, []).append(place)
     views = dict(document.resources)
     for uri, values in changed.items():
         views[uri] = _rebuilt(views[uri], values, "")
-    for uri, holders in named.items():
-        views[uri] = {**views[uri], "$defs": {place.pointer: _at(views[uri], place.pointer) for place in holders}}
+    embedded = [place for place in places if isinstance(place.value.get("$id"), str) and place.pointer]
+    anchored = [place for place in places if any(isinstance(place.value.get(name), str) for name in _ANCHORS)]
+    for uri in {place.uri for place in (*embedded, *anchored)}:
+        roots = [place for place in embedded if place.uri == uri and not _is_below(place, embedded)]
+        own = [place.pointer for place in anchored if place.uri == uri and not _is_below(place, embedded)]
+        own = [pointer for pointer in own if pointer and pointer not in {place.pointer for place in roots}]
+        references = {}
+        for place in roots:
+            absolute = urldefrag(urljoin(uri, place.value["$id"])).url
+            views[absolute] = {**_at(views[uri], place.pointer), "$id": absolute}
+            references[place.pointer] = {"$ref": absolute}
+        definitions = {pointer: _at(views[uri], pointer) for pointer in own}
+        views[uri] = _rebuilt(views[uri], references, "") if references else views[uri]
+        if definitions:
+            views[uri] = {**views[uri], "$defs": {**views[uri].get("$defs", {}), **definitions}}
     return views
+
+
+def _is_below(place: Place, others: Sequence[Place]) -> bool:
+    return any(place.uri == other.uri and place.pointer.startswith(f"{other.pointer}/") for other in others)
 
 
 def _directed(document: Document, place: Place, schema: Mapping[str, Any], direction: Direction) -> Mapping[str, Any]:
@@ -62,7 +81,9 @@ def _directed(document: Document, place: Place, schema: Mapping[str, Any], direc
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
         return schema
-    foreign = [name for name, member in properties.items() if _is_marked(document, place.uri, member, direction.foreign)]
+    foreign = [
+        name for name, member in properties.items() if _is_marked(document, place.uri, member, direction.foreign)
+    ]
     if not foreign:
         return schema
     kept: dict[str, Any] = {**schema, "properties": {**properties, **dict.fromkeys(foreign, False)}}

@@ -101,9 +101,7 @@ def _plan(bound: Bound, status: int | None) -> _Plan:
     entries = response.content.entries if response is not None else ()
     entry = next((one for one in entries if one.is_json), entries[0] if entries else None)
     headers = response.headers if response is not None else ()
-    fixed = [
-        (header.name.lower().encode(), value) for header in headers if (value := _fixed_value(header)) is not None
-    ]
+    fixed = [(header.name.lower().encode(), value) for header in headers if (value := _fixed_value(header)) is not None]
     return _Plan(
         status=status,
         is_json=entry is None or entry.is_json,

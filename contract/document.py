@@ -98,7 +98,9 @@ class Document:
         """
         seen: set[str] = set()
         while (
-            place.kind is not Kind.SCHEMA and isinstance(place.value, Mapping) and isinstance(place.value.get("$ref"), str)
+            place.kind is not Kind.SCHEMA
+            and isinstance(place.value, Mapping)
+            and isinstance(place.value.get("$ref"), str)
         ):
             reference = place.value["$ref"]
             found = self.resolve(reference, place.uri)
@@ -199,11 +201,7 @@ class _JSONSchemaLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type:
 _NOT_OF_JSON: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("timestamp", "bool", "value"))
 
 _JSONSchemaLoader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag not in _NOT_OF_JSON
-    ]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_OF_JSON]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _JSONSchemaLoader.add_implicit_resolver(
@@ -236,9 +234,10 @@ def _read(path: Path) -> bytes:
 
 def _read_references(uri: str, value: Any, resources: dict[str, Any], faults: list[Fault]) -> None:
     """Read every file that `value`, standing in `uri`, refers to, and those that these refer to."""
-    for pointer, reference in _references(value):
-        target = urldefrag(urljoin(uri, reference)).url
-        if target in resources or not target.startswith("file:") or not urlsplit(target).path:
+    references, embedded = _references(uri, value)
+    for pointer, reference, base_uri in references:
+        target = urldefrag(urljoin(base_uri, reference)).url
+        if target in resources or target in embedded or not target.startswith("file:") or not urlsplit(target).path:
             continue
         path = path_of(target)
         try:
@@ -252,18 +251,25 @@ def _read_references(uri: str, value: Any, resources: dict[str, Any], faults: li
         _read_references(target, resources[target], resources, faults)
 
 
-def _references(value: Any) -> Iterator[tuple[str, str]]:
-    """Every `$ref` that is a text, with its JSON Pointer, wherever it stands."""
-    pending: list[tuple[str, Any]] = [("", value)]
+def _references(uri: str, value: Any) -> tuple[list[tuple[str, str, str]], set[str]]:
+    """Every `$ref` out of its resource, with its JSON Pointer and its base URI, and the URIs of resources embedded."""
+    found: list[tuple[str, str, str]] = []
+    embedded: set[str] = set()
+    pending: list[tuple[str, Any, str]] = [("", value, uri)]
     while pending:
-        pointer, current = pending.pop()
+        pointer, current, base_uri = pending.pop()
         if isinstance(current, dict):
+            if isinstance(current.get("$id"), str):
+                # JSON Schema 2020-12 §8.2.1: references below are relative to it.
+                base_uri = urljoin(base_uri, current["$id"])
+                embedded.add(urldefrag(base_uri).url)
             reference = current.get("$ref")
             if isinstance(reference, str) and not reference.startswith("#"):
-                yield f"{pointer}/$ref", reference
-            pending.extend((f"{pointer}/{escape(key)}", item) for key, item in current.items())
+                found.append((f"{pointer}/$ref", reference, base_uri))
+            pending.extend((f"{pointer}/{escape(key)}", item, base_uri) for key, item in current.items())
         elif isinstance(current, list):
-            pending.extend((f"{pointer}/{index}", item) for index, item in enumerate(current))
+            pending.extend((f"{pointer}/{index}", item, base_uri) for index, item in enumerate(current))
+    return found, embedded
 
 
 def _at(value: Any, pointer: str, reference: str) -> Any:

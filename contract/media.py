@@ -56,9 +56,7 @@ class Content:
         name = essence(header.decode("latin-1"))
         if name.count("/") != 1 or "*" in name:
             return None
-        entry = (
-            self._by_range.get(name) or self._by_range.get(f"{name.split('/')[0]}/*") or self._by_range.get("*/*")
-        )
+        entry = self._by_range.get(name) or self._by_range.get(f"{name.split('/')[0]}/*") or self._by_range.get("*/*")
         if entry is None:
             return None
         parameters = {key.lower(): value for key, value in message.get_params([])[1:]}
@@ -105,7 +103,9 @@ def _json(body: bytes, _parameters: Mapping[str, str]) -> Any:
     try:
         return json_text.loads(body)
     except json_text.InvalidJSON as error:
-        raise UnprocessableContent(ValidationError(("body", error.position), "JSON decode error", "json_invalid")) from None
+        raise UnprocessableContent(
+            ValidationError(("body", error.position), "JSON decode error", "json_invalid")
+        ) from None
 
 
 def _text(body: bytes, parameters: Mapping[str, str]) -> str:

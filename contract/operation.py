@@ -128,7 +128,9 @@ class _Compiler:
         self.faults: list[Fault] = []
         components = document.root.get("components", {})
         self.security_schemes: Mapping[str, Mapping[str, Any]] = {
-            name: self._resolved(Place(document.uri, f"/components/securitySchemes/{name}", Kind.SECURITY_SCHEME, scheme)).value
+            name: self._resolved(
+                Place(document.uri, f"/components/securitySchemes/{name}", Kind.SECURITY_SCHEME, scheme)
+            ).value
             for name, scheme in components.get("securitySchemes", {}).items()
         }
 
@@ -149,7 +151,9 @@ class _Compiler:
     def _operation(self, method: str, path: str, holder: Place, place: Place) -> Operation:
         value = place.value
         responses = {
-            str(status): self._response(str(status), Place(place.uri, place.child("responses", status), Kind.RESPONSE, item))
+            str(status): self._response(
+                str(status), Place(place.uri, place.child("responses", status), Kind.RESPONSE, item)
+            )
             for status, item in (value.get("responses") or {}).items()
             if not str(status).startswith("x-")
         }
@@ -199,12 +203,16 @@ class _Compiler:
             return None
         style, explode = style_of(value, location)
         if style not in STYLES_OF[location]:
-            self._fault(place, f"style {style!r} is not one for {location}", f"one of {', '.join(sorted(STYLES_OF[location]))}")
+            self._fault(
+                place, f"style {style!r} is not one for {location}", f"one of {', '.join(sorted(STYLES_OF[location]))}"
+            )
             return None
         content = value.get("content")
         if content:
             media_type = next(iter(content))
-            schema_place = Place(place.uri, place.child("content", media_type, "schema"), Kind.SCHEMA, content[media_type].get("schema"))
+            schema_place = Place(
+                place.uri, place.child("content", media_type, "schema"), Kind.SCHEMA, content[media_type].get("schema")
+            )
             schema = self._schema(self.requests, schema_place) if "schema" in content[media_type] else None
         else:
             schema_place = Place(place.uri, place.child("schema"), Kind.SCHEMA, value.get("schema"))
@@ -230,7 +238,9 @@ class _Compiler:
     def _body(self, place: Place) -> Body | None:
         if "requestBody" not in place.value:
             return None
-        found = self._resolved(Place(place.uri, place.child("requestBody"), Kind.REQUEST_BODY, place.value["requestBody"]))
+        found = self._resolved(
+            Place(place.uri, place.child("requestBody"), Kind.REQUEST_BODY, place.value["requestBody"])
+        )
         if not isinstance(found.value, Mapping):
             return None
         return Body(bool(found.value.get("required", False)), self._content(self.requests, found))

@@ -95,7 +95,9 @@ class Parameter:
                 errors.append(ValidationError(self.loc, "Field required", "missing"))
             return MISSING
         if not self.schema.is_valid(value):
-            errors += self.schema.errors(value, self.loc) or [ValidationError(self.loc, "Input is not valid", "invalid")]
+            errors += self.schema.errors(value, self.loc) or [
+                ValidationError(self.loc, "Input is not valid", "invalid")
+            ]
             return MISSING
         return value if self.schema.complete is None else self.schema.complete(value)
 

@@ -57,7 +57,8 @@ class MethodNotAllowed(Problem):
 
     def __init__(self, allowed: Sequence[str]) -> None:
         super().__init__(
-            ValidationError(("method",), "Method Not Allowed", "method_not_allowed"), headers={"Allow": ", ".join(allowed)}
+            ValidationError(("method",), "Method Not Allowed", "method_not_allowed"),
+            headers={"Allow": ", ".join(allowed)},
         )
 
 
@@ -68,7 +69,8 @@ class Unauthorized(Problem):
 
     def __init__(self, challenge: str = "Bearer", loc: tuple[str | int, ...] = ("header", "Authorization")) -> None:
         super().__init__(
-            ValidationError(loc, "Valid credentials are required", "unauthorized"), headers={"WWW-Authenticate": challenge}
+            ValidationError(loc, "Valid credentials are required", "unauthorized"),
+            headers={"WWW-Authenticate": challenge},
         )
 
 
@@ -124,7 +126,9 @@ class UnsupportedMediaType(Problem):
     def __init__(self, supported: Sequence[str]) -> None:
         super().__init__(
             ValidationError(
-                ("header", "Content-Type"), f"The body should be one of: {', '.join(supported)}", "unsupported_media_type"
+                ("header", "Content-Type"),
+                f"The body should be one of: {', '.join(supported)}",
+                "unsupported_media_type",
             ),
             headers={"Accept": ", ".join(supported), "Connection": "close"},
         )
@@ -165,7 +169,9 @@ class NotImplementedYet(Problem):
     status = HTTPStatus.NOT_IMPLEMENTED
 
     def __init__(self, operation_id: str) -> None:
-        super().__init__(ValidationError(("operation", operation_id), f"{operation_id} is not implemented", "not_implemented"))
+        super().__init__(
+            ValidationError(("operation", operation_id), f"{operation_id} is not implemented", "not_implemented")
+        )
 
 
 class ServiceUnavailable(Problem):

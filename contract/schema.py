@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 import jsonschema_rs
+from jsonschema_specifications import REGISTRY as METASCHEMAS
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
@@ -18,7 +19,7 @@ from contract import defaults, projection, violations
 from contract.dialect import Direction, schemas_of
 from contract.document import Document, address_of
 from contract.problem import ValidationError
-from contract.structure import Place
+from contract.structure import Place, unescape
 
 BACKTRACK_LIMIT: Final = 100_000
 """Steps a pattern with look-around or back-references may take; all others run in linear time."""
@@ -54,12 +55,10 @@ class Node:
 
     def child(self, *steps: str | int) -> "Node":
         """A subschema; its `$id`, if it has one, is the base of its references."""
-        value = self.value
+        value, resolver = self.value, self.resolver
         for step in steps:
             value = value[step]
-        resolver = self.resolver
-        if isinstance(value, Mapping) and isinstance(value.get("$id"), str):
-            resolver = resolver.in_subresource(DRAFT202012.create_resource(value))
+            resolver = _within(value, resolver)
         return Node(value, resolver)
 
     def reference(self, keyword: str = "$ref") -> "Node | None":
@@ -70,7 +69,7 @@ class Node:
             found = self.resolver.lookup(self.value[keyword])
         except Unresolvable:
             return None
-        return Node(found.contents, found.resolver, is_target=True)
+        return Node(found.contents, _within(found.contents, found.resolver), is_target=True)
 
     def target(self) -> "Node":
         """The schema behind a chain of references that have no siblings to speak of."""
@@ -79,6 +78,13 @@ class Node:
             seen.add(id(found.value))
             node = found
         return node
+
+
+def _within(value: Any, resolver: Any) -> Any:
+    """The resolver below a schema: its `$id`, if it has one, is the base of its references (2020-12 §8.2.1)."""
+    if isinstance(value, Mapping) and isinstance(value.get("$id"), str):
+        return resolver.in_subresource(DRAFT202012.create_resource(value))
+    return resolver
 
 
 class Schema:
@@ -124,7 +130,7 @@ class Schemas:
             list(self._views.items()), draft=jsonschema_rs.Draft202012, retriever=_refuse_to_retrieve
         )
         resources = [(uri, DRAFT202012.create_resource(view)) for uri, view in self._views.items()]
-        self._registry: Registry[Any] = Registry().with_resources(resources)
+        self._registry: Registry[Any] = METASCHEMAS.with_resources(resources)
         self._compiled: dict[str, Schema] = {}
 
     def at(self, place: Place) -> Schema:
@@ -133,7 +139,15 @@ class Schemas:
         Raises:
             InvalidSchema: it does not compile.
         """
-        return self._at(address_of(place.uri, place.pointer), place.uri)
+        address = address_of(place.uri, place.pointer)
+        if (compiled := self._compiled.get(address)) is None:
+            try:
+                compiled = self._compile(Node({"$ref": address}, self._registry.resolver(place.uri)))
+            except InvalidSchema:
+                # Within a schema that has an `$id` there are no addresses of the file.
+                compiled = self._compile(self.node_at(place))
+            self._compiled[address] = compiled
+        return compiled
 
     def node_at(self, place: Place) -> Node:
         """The schema at a place, uncompiled: what its references lead to can be followed from it.
@@ -141,15 +155,18 @@ class Schemas:
         Raises:
             InvalidSchema: there is no such place.
         """
-        node = Node({"$ref": address_of(place.uri, place.pointer)}, self._registry.resolver(place.uri)).reference()
-        if node is None:
-            raise InvalidSchema(f"{place.pointer} points to nowhere")
+        root = Node(self._views[place.uri], self._registry.resolver(place.uri))
+        node = root
+        try:
+            for step in place.pointer.split("/")[1:]:
+                name = unescape(step)
+                if isinstance(node.value, Mapping) and name not in node.value:
+                    # A schema with an `$id` stands in its file as a reference to itself.
+                    node = node.reference() or node
+                node = node.child(int(name) if isinstance(node.value, list) else name)
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise InvalidSchema(f"{place.pointer} points to nowhere") from None
         return node
-
-    def _at(self, address: str, uri: str) -> Schema:
-        if (compiled := self._compiled.get(address)) is None:
-            compiled = self._compiled[address] = self._compile(Node({"$ref": address}, self._registry.resolver(uri)))
-        return compiled
 
     def _compile(self, node: Node) -> Schema:
         try:

@@ -56,7 +56,14 @@ class _Fault:
     __slots__ = ("labels", "msg", "order", "path", "rank", "type", "value_path")
 
     def __init__(
-        self, path: Loc, value_path: Loc, labels: Labels, order: tuple[tuple[int, int], ...], rank: int, msg: str, type_: str
+        self,
+        path: Loc,
+        value_path: Loc,
+        labels: Labels,
+        order: tuple[tuple[int, int], ...],
+        rank: int,
+        msg: str,
+        type_: str,
     ) -> None:
         self.path = path
         self.value_path = value_path
@@ -188,7 +195,9 @@ def _several_hold(kind: Any) -> bool:
 
 
 def _is_null(schema: Any) -> bool:
-    return isinstance(schema, Mapping) and (schema.get("type") == "null" or ("const" in schema and schema["const"] is None))
+    return isinstance(schema, Mapping) and (
+        schema.get("type") == "null" or ("const" in schema and schema["const"] is None)
+    )
 
 
 def _scalar(path: Loc, labels: Labels, order: Any, keyword: str, words: tuple[str, str]) -> _Fault:
@@ -375,7 +384,10 @@ _DESCRIBED: Final[Mapping[str, Callable[[Any, Any, "Node | None"], tuple[str, st
         f"String should have at least {_plural(kind.limit, 'character')}",
         "string_too_short",
     ),
-    "maxLength": lambda kind, _, __: (f"String should have at most {_plural(kind.limit, 'character')}", "string_too_long"),
+    "maxLength": lambda kind, _, __: (
+        f"String should have at most {_plural(kind.limit, 'character')}",
+        "string_too_long",
+    ),
     "pattern": lambda kind, _, __: (f"String should match pattern '{kind.pattern}'", "string_pattern_mismatch"),
     "minimum": lambda kind, _, __: (
         f"Input should be greater than or equal to {_limit(kind.limit)}",

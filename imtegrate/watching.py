@@ -1,12 +1,16 @@
 """`dev` follows what is edited: every file of the document, and the handlers."""
 
+import logging
 from pathlib import Path
 from typing import Final
 
 from watchfiles import Change, awatch
 
 from contract import DocumentError, load
+from imtegrate.news import place_of
 from imtegrate.service import Service
+
+logger = logging.getLogger("imtegrate")
 
 DEBOUNCE: Final = 150
 """Milliseconds in which the writes of one save count as one change."""
@@ -31,7 +35,10 @@ async def follow(service: Service, spec: Path) -> None:
             *sorted(folders), watch_filter=matters, debounce=DEBOUNCE, step=STEP, recursive=False, rust_timeout=1000
         ):
             edited_code = any(Path(name) not in files for _, name in changes)
-            await service.reload(with_handlers=edited_code)
+            try:
+                await service.reload(with_handlers=edited_code)
+            except Exception as error:  # noqa: BLE001 (one edit that we cannot follow must not end the following)
+                logger.error("an edit could not be followed: %s", place_of(error))  # noqa: TRY400 (said in a line)
             if files_of(service, spec) != files:
                 # Another set of files is to be watched from now on.
                 break
