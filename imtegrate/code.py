@@ -1,9 +1,13 @@
-"""The handlers package, imported; and imported again when it was edited."""
+"""The handlers package, imported; and imported again when it was edited.
+
+`./handlers` is taken where there is one, as `./openapi.json` is, else the installed one.
+"""
 
 import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 from uuid import UUID
@@ -28,6 +32,7 @@ def import_handlers(*, again: bool = False) -> HandlerCode:
 
     What is under way goes on with the modules it began with. If the import raises, what was imported before stays.
     """
+    again = _prefer_local() or again
     before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == PACKAGE}
     if again:
         importlib.invalidate_caches()
@@ -40,4 +45,19 @@ def import_handlers(*, again: bool = False) -> HandlerCode:
             del sys.modules[name]
         sys.modules.update(before)
         raise
-    return HandlerCode(package, package.VERIFIERS, package.Services)
+    return HandlerCode(package, getattr(package, "VERIFIERS", {}), getattr(package, "Services", _no_services))
+
+
+def _prefer_local() -> bool:
+    """Have the working directory looked at first, if it has the package; whether another was imported already."""
+    here = Path.cwd()
+    if not (here / PACKAGE / "__init__.py").is_file():
+        return False
+    if str(here) not in sys.path[:1]:
+        sys.path.insert(0, str(here))
+    imported = getattr(sys.modules.get(PACKAGE), "__file__", None)
+    return imported is not None and Path(imported).parent != here / PACKAGE
+
+
+def _no_services(_units: UnitOfWork, _development: UUID | None) -> None:
+    """What handlers work with that ask for nothing."""

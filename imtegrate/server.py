@@ -122,7 +122,6 @@ def _config(make_app: Callable[[], ASGIApp], workers: int, lifespan: Literal["on
 
 def _make_worker(settings: ServiceSettings) -> Service:
     configure_logging()
-    _end_quietly()
     return Service(settings)
 
 
