@@ -3,20 +3,19 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 import jsonschema_rs
-from openapi_spec_validator.schemas import schema_v30, schema_v31, schema_v32
 
+from contract import json_text
 from contract.dialect import Direction
 from contract.document import Document, PointerToNowhere, path_of
 from contract.fault import Fault
 from contract.operation import operation_id_of
 from contract.schema import InvalidSchema, Schemas
 from contract.structure import METHODS, Kind, Place, escape
-
-_STRUCTURES: Final[Mapping[tuple[int, int], Any]] = {(3, 0): schema_v30, (3, 1): schema_v31, (3, 2): schema_v32}
-"""The schemas of OpenAPI itself, as openapi-spec-validator ships them."""
 
 _NAME_IN_TEMPLATE: Final = re.compile(r"\{([^{}]+)\}")
 _DIALECTS: Final = (
@@ -37,25 +36,27 @@ def check(document: Document) -> list[Fault]:
 
 @cache
 def _structure_of(version: tuple[int, int]) -> Any:
-    schema = _plain(_STRUCTURES[version])
+    schema = json_text.loads(_schema_file(version).read_bytes())
     if version == (3, 0):
         return jsonschema_rs.Draft4Validator(schema, offline=True)
     return jsonschema_rs.Draft202012Validator(schema, offline=True)
+
+
+def _schema_file(version: tuple[int, int]) -> Path:
+    """The schema of OpenAPI itself, as openapi-spec-validator ships it.
+
+    Its validator is not imported: that takes 0.2 s and 10 MB, and jsonschema-rs judges by the same schema.
+    """
+    package = find_spec("openapi_spec_validator")
+    assert package is not None  # it is required
+    (folder,) = package.submodule_search_locations or [""]
+    return Path(folder) / "resources" / "schemas" / f"v{version[0]}.{version[1]}" / "schema.json"
 
 
 def _structure(document: Document) -> Iterator[Fault]:
     for error in _structure_of(document.version).iter_errors(document.root):
         pointer = "".join(f"/{escape(str(step))}" for step in error.instance_path)
         yield Fault(document.path, pointer, _shortened(error.message), f"see OpenAPI {document.root['openapi']}")
-
-
-def _plain(value: Any) -> Any:
-    """openapi-spec-validator's schemas are paths into files: as plain values."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
 
 
 def _shortened(message: str) -> str:
@@ -181,10 +182,9 @@ class _Checks:
             yield _fault(place, f"the dialect {dialect!r} is not followed", f"use {_DIALECTS[0]}", "$schema")
 
     def _values(self, place: Place) -> Iterator[Fault]:
-        candidates: list[tuple[tuple[str, ...], Any]] = []
-        for keyword in ("default", "example"):
-            if keyword in place.value:
-                candidates.append(((keyword,), place.value[keyword]))
+        candidates: list[tuple[tuple[str, ...], Any]] = [
+            ((keyword,), place.value[keyword]) for keyword in ("default", "example") if keyword in place.value
+        ]
         examples = place.value.get("examples")
         if isinstance(examples, list):
             candidates += [(("examples", str(index)), value) for index, value in enumerate(examples)]

@@ -41,8 +41,8 @@ _KEYWORDS_OF_3_0: Final = frozenset(
 def schemas_of(document: Document, direction: Direction) -> dict[str, Any]:
     """The resources of a document, by URI, as `direction` sees their schemas.
 
-    A schema with an `$id` is a resource of its own (JSON Schema 2020-12 §8.2.1), and stands in its file as a reference to
-    that. Anchors of schemas are made known under `$defs`, where JSON Schema looks for them.
+    A schema with an `$id` is a resource of its own (JSON Schema 2020-12 §8.2.1), and stands in its file as a reference
+    to that. Anchors of schemas are made known under `$defs`, where JSON Schema looks for them.
     """
     places = [place for place in document.places() if place.kind is Kind.SCHEMA and isinstance(place.value, Mapping)]
     changed: dict[str, dict[str, Any]] = {}

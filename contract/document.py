@@ -1,4 +1,4 @@
-"""Reads an OpenAPI document as it is: JSON or YAML, one file or several joined by relative `$ref`s; never the network."""
+"""Reads an OpenAPI document as it is: JSON or YAML, one file or several joined by `$ref`s; never from the network."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
 """JSON text to values and back (RFC 8259), exactly: what cannot be held exactly is refused, never rounded.
 
-orjson does the common case. Numbers that it would round (RFC 8259 §6 leaves the precision open) are read again as `int` and
-`Decimal`, which jsonschema-rs judges exactly.
+orjson does the common case. Numbers that it would round (RFC 8259 §6 leaves the precision open) are read again as `int`
+and `Decimal`, which jsonschema-rs judges exactly.
 """
 
 import json

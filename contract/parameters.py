@@ -1,4 +1,4 @@
-"""Path, query, header and cookie text to typed values, by `style` and `explode` (OpenAPI 3.1 §4.8.12.2 to §4.8.12.5)."""
+"""Path, query, header and cookie text to typed values, by `style` and `explode` (OpenAPI 3.1 §4.8.12)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,7 +57,8 @@ class Read(Protocol):
         NotText: its bytes are no text.
     """
 
-    def __call__(self, raw: Raw, /) -> Any: ...
+    def __call__(self, raw: Raw, /) -> Any:
+        """Take it."""
 
 
 @dataclass(frozen=True, slots=True)

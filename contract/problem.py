@@ -1,7 +1,7 @@
 """Every error that the service answers, and the one place that renders them.
 
-The body is the document's `HTTPValidationError` whatever the status: `{"detail": [{"loc", "msg", "type"}]}`. Problems carry
-data; nothing internal is in them, so nothing internal reaches a body.
+The body is the document's `HTTPValidationError` whatever the status: `{"detail": [{"loc", "msg", "type"}]}`. Problems
+carry data; nothing internal is in them, so nothing internal reaches a body.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ type_of_body: Final = b"application/json"
 class ValidationError:
     """One fault of a request, named as FastAPI and Pydantic 2 name it.
 
-    `loc` begins with where the value stood (`body`, `path`, `query`, `header`, `cookie`); then member names and indices.
+    `loc` begins with where the value stood (`body`, `path`, `query`, `header`, `cookie`); names and indices follow.
     """
 
     loc: tuple[str | int, ...]

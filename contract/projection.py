@@ -1,4 +1,4 @@
-"""Leaves out of an answer what the document does not declare: take a member out of the schema, and it is no longer sent."""
+"""Leaves out of an answer what the document does not declare: a member taken out of it is no longer sent."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final

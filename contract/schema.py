@@ -1,7 +1,7 @@
 """Compiles the JSON Schemas of a document (2020-12), each against one registry of everything that was read.
 
-Verdicts are jsonschema-rs's; Python looks at a schema again only to name a violation, to fill in defaults and to know what
-an answer may hold.
+Verdicts are jsonschema-rs's; Python looks at a schema again only to name a violation, to fill in defaults and to know
+what an answer may hold.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Request in: who may call, media type, size, and everything the document says of parameters and body, in that order."""
+"""Request in: who may call, media type, size, and all that the document says of parameters and body, in that order."""
 
 from typing import Any, Final
 

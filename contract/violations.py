@@ -1,7 +1,7 @@
 """Names what jsonschema-rs finds as FastAPI with Pydantic 2 names it: `loc`, `msg`, `type`, and the order.
 
-Pydantic stops at the first fault of a value, and reports all faults of the values beside it; so does this. What JSON Schema
-can say and Pydantic cannot (`not`, `if`, `dependentRequired` …) is named in the same manner.
+Pydantic stops at the first fault of a value, and reports all faults of the values beside it; so does this. What JSON
+Schema can say and Pydantic cannot (`not`, `if`, `dependentRequired` …) is named in the same manner.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,7 +41,7 @@ _UNDECLARED: Final = 1 << 30
 def report(violations: Iterable[Any], value: Any, node: "Node", loc: Loc) -> list[ValidationError]:
     """The violations of one value that stands at `loc`, judged by the schema `node`."""
     found = [fault for violation in violations for fault in _faults(violation, value, node, ())]
-    found = [fault for fault in _first_of_each_value(found)]
+    found = _first_of_each_value(found)
     found.sort(key=lambda fault: fault.order)
     unique: dict[tuple[Loc, str], ValidationError] = {}
     for fault in found:

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import sqlalchemy as sa
 
 from db import schema
 from db.errors import DatabaseUnavailable, SchemaOutdated
-from db.postgresql import PostgreSQL, make_engine
-from db.postgresql_writer import PostgreSQLWriter
 from db.sqlite import SQLite
 from db.sqlite_writer import SQLiteWriter
-from db.unit_of_work import UnitOfWork
+from db.unit_of_work import Engine, UnitOfWork
 from db.url import SQLiteURL, parse
+
+if TYPE_CHECKING:
+    from db import postgresql
+
+    Transactions = SQLite | postgresql.PostgreSQL
 
 T = TypeVar("T")
 
@@ -43,12 +46,16 @@ class Database:
         """
         self._url = parse(url)
         self._deadline = deadline
-        self._transactions: SQLite | PostgreSQL
-        writer: SQLiteWriter | PostgreSQLWriter
+        self._transactions: Transactions
+        writer: Engine
         if isinstance(self._url, SQLiteURL):
             self._transactions = SQLite(self._url.path, deadline=deadline)
             writer = SQLiteWriter(self._url.path)
         else:
+            # asyncpg and SQLAlchemy's asyncio take 0.15 s and 11 MB that SQLite has no use for.
+            from db.postgresql import PostgreSQL, make_engine  # noqa: PLC0415
+            from db.postgresql_writer import PostgreSQLWriter  # noqa: PLC0415
+
             engine = make_engine(self._url, connections=POSTGRESQL_BATCHES, deadline=deadline)
             self._transactions = PostgreSQL(engine)
             writer = PostgreSQLWriter(engine, concurrency=POSTGRESQL_BATCHES, deadline=deadline)

@@ -1,6 +1,6 @@
 """Verifiers of the security schemes that a document may demand, by the name it gives them.
 
-Each takes the credentials that `contract.security` found in the request; whatever the scheme, they are one of our tokens.
+Each takes the credentials that `contract.security` found in the request: one of our tokens, whatever the scheme.
 """
 
 from collections.abc import Sequence

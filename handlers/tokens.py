@@ -1,7 +1,7 @@
 """API tokens: how one is made, and how a real one is told from a typo without a look-up.
 
-`imt_<env>_<8 characters>` is the prefix, which may be shown; 32 random characters and 6 of checksum follow. As a regular
-expression for secret scanners: `imt_[0-9A-Za-z]{0,16}_[0-9A-Za-z]{46}`.
+`imt_<env>_<8 characters>` is the prefix, which may be shown; 32 random characters and 6 of checksum follow. As a
+regular expression for secret scanners: `imt_[0-9A-Za-z]{0,16}_[0-9A-Za-z]{46}`.
 """
 
 import os

@@ -1,17 +1,38 @@
 """uvicorn's HTTP/1.1 protocol, with one write an answer instead of two: each write is a system call and a packet."""
 
 from asyncio import AbstractEventLoop, Transport, get_running_loop
-from typing import Any, cast
+from http import HTTPStatus
+from typing import Any, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from contract import Problem, ValidationError
+from contract.problem import render
+
+
+class BadRequest(Problem):
+    """What came is no request of HTTP/1.1 (RFC 9112 §2.2), or of no method that the parser knows."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ValidationError((), message, "bad_request"), headers={"Connection": "close"})
+
 
 class Protocol(HttpToolsProtocol):
-    """Hands uvicorn a transport that keeps the head of an answer until its body comes."""
+    """Hands uvicorn a transport that keeps the head of an answer until its body comes; refuses in the one error shape."""
 
     def connection_made(self, transport: Any) -> None:
         """A client has connected."""
         super().connection_made(cast("Transport", HeadKeeping(transport, get_running_loop())))
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be read as a request, and end the connection."""
+        status, headers, body = render(BadRequest(msg))
+        head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
+        head += [name + b": " + value for name, value in (*self.server_state.default_headers, *headers)]
+        self.transport.write(b"\r\n".join([*head, b"", body]))
+        self.transport.close()
 
 
 class HeadKeeping:

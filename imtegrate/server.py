@@ -126,7 +126,7 @@ def _make_worker(settings: ServiceSettings) -> Service:
 
 
 def _end_quietly() -> None:
-    """Ends without a signal: uvicorn raises the signals it has caught again when it is done; they have done their work by then."""
+    """Have signals do nothing more: uvicorn raises those it has caught again when it is done."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _signal, _frame: None)
 

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from db import Database, SchemaOutdated, SchemaTooNew, schema
 from db.tables import METADATA
@@ -112,3 +113,8 @@ def test_a_later_schema_is_refused(url: str) -> None:
         await database.aclose()
 
     asyncio.run(scenario())
+
+
+def test_head_is_the_newest_migration() -> None:
+    """`db.schema.HEAD`, which saves a start the import of Alembic, is the revision that Alembic finds newest."""
+    assert ScriptDirectory(str(schema.MIGRATIONS)).get_heads() == [schema.HEAD]
