@@ -14,7 +14,7 @@ from contract.dialect import Direction
 from contract.document import Document, PointerToNowhere, path_of
 from contract.fault import Fault
 from contract.operation import operation_id_of
-from contract.schema import InvalidSchema, Schemas
+from contract.schema import InvalidSchema, schemas_for
 from contract.structure import METHODS, Kind, Place, escape
 
 _NAME_IN_TEMPLATE: Final = re.compile(r"\{([^{}]+)\}")
@@ -71,9 +71,9 @@ _LONGEST_MESSAGE: Final = 200
 class _Checks:
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._places = list(document.places())
-        self._requests = Schemas(document, Direction.REQUEST)
-        self._answers = Schemas(document, Direction.ANSWER)
+        self._places = document.places
+        self._requests = schemas_for(document, Direction.REQUEST)
+        self._answers = schemas_for(document, Direction.ANSWER)
 
     def references(self) -> Iterator[Fault]:
         """References that lead nowhere."""
@@ -216,14 +216,14 @@ class _Checks:
         if not candidates:
             return
         try:
-            judges = [self._requests.at(schema), self._answers.at(schema)]
+            judge = self._requests.compile_at(schema)
         except InvalidSchema as error:
             yield _fault(schema, f"the schema does not compile: {error}", "mend the schema")
             return
         for steps, value in candidates:
             # Members that travel one way only make a value good for that way alone.
-            if not any(judge.is_valid(value) for judge in judges):
-                errors = judges[0].errors(value, ())
+            if not judge.is_valid(value) and not self._answers.compile_at(schema).is_valid(value):
+                errors = judge.errors(value, ())
                 where = "".join(f"/{step}" for step in errors[0].loc) if errors else ""
                 why = f": {where + ' ' if where else ''}{errors[0].msg}" if errors else ""
                 kind = "default" if steps == ("default",) else "example"

@@ -38,13 +38,24 @@ _KEYWORDS_OF_3_0: Final = frozenset(
 """OpenAPI 3.0.4 §4.7.24: any other keyword of JSON Schema means nothing there."""
 
 
+def is_directed(document: Document) -> bool:
+    """Whether any schema of a document means something else to requests than to answers."""
+    marks = [direction.foreign for direction in Direction]
+    return any(
+        place.value.get(mark) is True
+        for place in document.places
+        if place.kind is Kind.SCHEMA and isinstance(place.value, Mapping)
+        for mark in marks
+    )
+
+
 def schemas_of(document: Document, direction: Direction) -> dict[str, Any]:
     """The resources of a document, by URI, as `direction` sees their schemas.
 
     A schema with an `$id` is a resource of its own (JSON Schema 2020-12 §8.2.1), and stands in its file as a reference
     to that. Anchors of schemas are made known under `$defs`, where JSON Schema looks for them.
     """
-    places = [place for place in document.places() if place.kind is Kind.SCHEMA and isinstance(place.value, Mapping)]
+    places = [place for place in document.places if place.kind is Kind.SCHEMA and isinstance(place.value, Mapping)]
     changed: dict[str, dict[str, Any]] = {}
     for place in places:
         value = _as_2020_12(place.value) if document.version == (3, 0) else place.value

@@ -1,7 +1,7 @@
 """Reads an OpenAPI document as it is: JSON or YAML, one file or several joined by `$ref`s; never from the network."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -38,7 +38,7 @@ class PointerToNowhere(LookupError):
         return f"{self.reference!r} points to nowhere"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Document:
     """An OpenAPI document as it was read, with every file it refers to. Nothing in it is ever changed."""
 
@@ -110,8 +110,12 @@ class Document:
             place = Place(found.uri, found.pointer, place.kind, found.value)
         return place
 
-    def places(self) -> Iterator[Place]:
+    @cached_property
+    def places(self) -> Sequence[Place]:
         """Every object of the document, those of other files as far as they are referred to."""
+        return tuple(self._places())
+
+    def _places(self) -> Iterator[Place]:
         pending = [Place(self.uri, "", Kind.DOCUMENT, self.root)]
         seen: set[tuple[str, str]] = set()
         while pending:

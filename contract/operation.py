@@ -10,7 +10,7 @@ from contract.document import Document, PointerToNowhere
 from contract.fault import DocumentError, Fault
 from contract.media import Content, MediaType, decoder, is_json
 from contract.parameters import STYLES_OF, Parameter, compile_content, compile_read, style_of
-from contract.schema import InvalidSchema, Schema, Schemas
+from contract.schema import InvalidSchema, Schema, Schemas, schemas_for
 from contract.structure import METHODS, Kind, Place
 
 SUCCESS: Final = "2"
@@ -123,8 +123,8 @@ def base_path_of(document: Document) -> str:
 class _Compiler:
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.requests = Schemas(document, Direction.REQUEST)
-        self.answers = Schemas(document, Direction.ANSWER)
+        self.requests = schemas_for(document, Direction.REQUEST)
+        self.answers = schemas_for(document, Direction.ANSWER)
         self.faults: list[Fault] = []
         components = document.root.get("components", {})
         self.security_schemes: Mapping[str, Mapping[str, Any]] = {

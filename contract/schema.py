@@ -5,7 +5,7 @@ what an answer may hold.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -16,10 +16,10 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from contract import defaults, projection, violations
-from contract.dialect import Direction, schemas_of
-from contract.document import Document, address_of
+from contract.dialect import Direction, is_directed, schemas_of
+from contract.document import Document, PointerToNowhere, address_of
 from contract.problem import ValidationError
-from contract.structure import Place, unescape
+from contract.structure import Kind, Place, unescape
 
 BACKTRACK_LIMIT: Final = 100_000
 """Steps a pattern with look-around or back-references may take; all others run in linear time."""
@@ -30,6 +30,10 @@ _PATTERNS: Final = jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIM
 def _refuse_to_retrieve(uri: str) -> Any:
     """Everything that may be referred to has been read; the network is never asked."""
     raise LookupError(f"{uri} was not read")
+
+
+_MAX_HOPS: Final = 32
+"""References that may lead from one to the next."""
 
 
 class InvalidSchema(ValueError):
@@ -131,6 +135,7 @@ class Schemas:
         )
         resources = [(uri, DRAFT202012.create_resource(view)) for uri, view in self._views.items()]
         self._registry: Registry[Any] = METASCHEMAS.with_resources(resources)
+        self._has_embedded = len(self._views) > len(document.resources)
         self._compiled: dict[str, Schema] = {}
 
     def at(self, place: Place) -> Schema:
@@ -139,15 +144,39 @@ class Schemas:
         Raises:
             InvalidSchema: it does not compile.
         """
+        place = self._meant(place)
         address = address_of(place.uri, place.pointer)
         if (compiled := self._compiled.get(address)) is None:
-            try:
-                compiled = self._compile(Node({"$ref": address}, self._registry.resolver(place.uri)))
-            except InvalidSchema:
-                # Within a schema that has an `$id` there are no addresses of the file.
-                compiled = self._compile(self.node_at(place))
-            self._compiled[address] = compiled
+            compiled = self._compiled[address] = self.compile_at(place)
         return compiled
+
+    def _meant(self, place: Place) -> Place:
+        """Where a schema stands that is nothing but a reference: a thousand answers may share one."""
+        if self._has_embedded:
+            return place
+        for _ in range(_MAX_HOPS):
+            value = place.value
+            if not isinstance(value, Mapping) or len(value) != 1 or not isinstance(value.get("$ref"), str):
+                break
+            try:
+                found = self.document.resolve(value["$ref"], place.uri)
+            except PointerToNowhere:
+                break
+            place = Place(found.uri, found.pointer, Kind.SCHEMA, found.value)
+        return place
+
+    def compile_at(self, place: Place) -> Schema:
+        """As `at`, for a schema that is needed only now.
+
+        Raises:
+            InvalidSchema: it does not compile.
+        """
+        reference = {"$ref": address_of(place.uri, place.pointer)}
+        try:
+            return self._compile(Node(reference, self._registry.resolver(place.uri)))
+        except InvalidSchema:
+            # Within a schema that has an `$id` there are no addresses of the file.
+            return self._compile(self.node_at(place))
 
     def node_at(self, place: Place) -> Node:
         """The schema at a place, uncompiled: what its references lead to can be followed from it.
@@ -181,6 +210,14 @@ class Schemas:
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
             raise InvalidSchema(str(error).splitlines()[0]) from None
         return Schema(validator, node, self._compile)
+
+
+@lru_cache(maxsize=2)
+def schemas_for(document: Document, direction: Direction) -> Schemas:
+    """The schemas of a document as `direction` sees them; the same ones for both where none makes a difference."""
+    if direction is Direction.ANSWER and not is_directed(document):
+        return schemas_for(document, Direction.REQUEST)
+    return Schemas(document, direction)
 
 
 _OF_INSTANCES: Final = frozenset({"const", "enum", "default", "example", "examples"})

@@ -4,7 +4,7 @@ Pydantic stops at the first fault of a value, and reports all faults of the valu
 Schema can say and Pydantic cannot (`not`, `if`, `dependentRequired` …) is named in the same manner.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,15 +119,16 @@ def _first_of_each_value(faults: Sequence[_Fault]) -> list[_Fault]:
         own = best.get((fault.value_path, fault.labels))
         if fault.rank < _RANK_OF_MEMBERS and own is not fault:
             continue
-        if not any(_lies_below(fault, *key) for key in hidden):
+        if not any(key in hidden for key in _above(fault)):
             kept.append(fault)
     return kept
 
 
-def _lies_below(fault: _Fault, path: Loc, labels: Labels) -> bool:
-    """Whether a fault is of a child of the value at `path`, in the same members of unions."""
-    is_below = len(fault.value_path) > len(path) and fault.value_path[: len(path)] == path
-    return is_below and fault.labels[: len(labels)] == labels
+def _above(fault: _Fault) -> Iterator[tuple[Loc, Labels]]:
+    """The values that a fault's value is part of, in the same members of unions."""
+    for depth in range(len(fault.value_path)):
+        for named in range(len(fault.labels) + 1):
+            yield fault.value_path[:depth], fault.labels[:named]
 
 
 def _faults(violation: Any, value: Any, node: "Node", labels: Labels) -> list[_Fault]:

@@ -20,7 +20,7 @@ class BadRequest(Problem):
 
 
 class Protocol(HttpToolsProtocol):
-    """Hands uvicorn a transport that keeps the head of an answer until its body comes; refuses in the one error shape."""
+    """Hands uvicorn a transport that keeps the head of an answer; refuses in the one error shape."""
 
     def connection_made(self, transport: Any) -> None:
         """A client has connected."""

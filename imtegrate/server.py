@@ -12,7 +12,7 @@ import uvicorn
 import uvloop
 from uvicorn.supervisors import Multiprocess
 
-from contract import ASGIApp
+from contract import ASGIApp, Contract
 from imtegrate.logs import configure_logging
 from imtegrate.news import News
 from imtegrate.protocol import Protocol
@@ -63,7 +63,9 @@ def url_of(listener: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
-def run(settings: ServiceSettings, listener: socket.socket, announce: Announce, news: News | None = None) -> None:
+def run(
+    settings: ServiceSettings, listener: socket.socket, announce: Callable[[Contract], None], news: News | None = None
+) -> None:
     """Serve until asked to end (SIGTERM, SIGINT); `announce` is called once requests are answered.
 
     Raises:
@@ -74,8 +76,9 @@ def run(settings: ServiceSettings, listener: socket.socket, announce: Announce, 
         uvloop.run(_serve(settings, listener, announce, news))
     else:
         # What is wrong is said once, before there are workers to say it each.
-        uvloop.run(_try_out(Service(settings)))
-        _Supervisor(_config(partial(_make_worker, settings), settings.workers), [listener], announce).run()
+        contract = uvloop.run(_try_out(settings))
+        config = _config(partial(_make_worker, settings), settings.workers)
+        _Supervisor(config, [listener], lambda: announce(contract)).run()
 
 
 def run_app(app: ASGIApp, listener: socket.socket, announce: Announce) -> None:
@@ -88,17 +91,22 @@ def run_app(app: ASGIApp, listener: socket.socket, announce: Announce) -> None:
     uvloop.run(serve())
 
 
-async def _try_out(service: Service) -> None:
+async def _try_out(settings: ServiceSettings) -> Contract:
+    service = Service(settings)
     await service.start()
     await service.stop()
+    return service.edition.contract
 
 
-async def _serve(settings: ServiceSettings, listener: socket.socket, announce: Announce, news: News | None) -> None:
+async def _serve(
+    settings: ServiceSettings, listener: socket.socket, announce: Callable[[Contract], None], news: News | None
+) -> None:
     service = Service(settings, news)
     await service.start()
     _end_quietly()
     following = asyncio.ensure_future(follow(service, settings.spec)) if settings.development else None
-    await _Server(_config(lambda: service, workers=1), announce).serve(sockets=[listener])
+    config = _config(lambda: service, workers=1)
+    await _Server(config, lambda: announce(service.edition.contract)).serve(sockets=[listener])
     if following is not None:
         following.cancel()
 

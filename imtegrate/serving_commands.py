@@ -58,24 +58,20 @@ def serve(
     settings = ServiceSettings(
         spec or default_spec(), database_url, host, port, workers, False, max_body_size, deadline
     )
-    _run(settings, lambda _settings, url: typer.echo(f"Serving {settings.spec} on {url}", err=True))
+    _run(settings, lambda _contract, url: typer.echo(f"Serving {settings.spec} on {url}", err=True))
 
 
-def _run(settings: ServiceSettings, announce: Callable[[ServiceSettings, str], None]) -> None:
+def _run(settings: ServiceSettings, announce: Callable[[Contract, str], None]) -> None:
     # Uvicorn and the rest of the service are half of the time that `keys list` would take to start.
     from imtegrate.server import listen, run, url_of  # noqa: PLC0415
 
     configure_logging()
     with clear_errors(), listen(settings.host, settings.port) as listener:
-        run(settings, listener, lambda: announce(settings, url_of(listener)))
+        run(settings, listener, lambda contract: announce(contract, url_of(listener)))
 
 
-def _announce_dev(settings: ServiceSettings, url: str) -> None:
-    contract = compile_contract(load(settings.spec))
-    typer.echo(f"Serving   {settings.spec}", err=True)
-    typer.echo(f"Listening {url}", err=True)
-    typer.echo(f"Docs      {url}/docs", err=True)
-    typer.echo(f"Try       {example_request(contract, url)}", err=True)
+def _announce_dev(contract: Contract, url: str) -> None:
+    _announce("Serving", contract, url)
 
 
 def mock(
@@ -102,14 +98,17 @@ def mock(
         contract = compile_contract(document)
         app = mock_app(contract, beside=beside(contract, None, None))
         with listen(host, port) as listener:
-            run_app(app, listener, lambda: _announce_mock(contract, url_of(listener)))
+            run_app(app, listener, lambda: _announce("Mocking", contract, url_of(listener)))
 
 
-def _announce_mock(contract: Contract, url: str) -> None:
-    typer.echo(f"Mocking   {contract.document.path}", err=True)
-    typer.echo(f"Listening {url}", err=True)
-    typer.echo(f"Docs      {url}/docs", err=True)
-    typer.echo(f"Try       {example_request(contract, url)}", err=True)
+def _announce(doing: str, contract: Contract, url: str) -> None:
+    for label, value in (
+        (doing, contract.document.path),
+        ("Listening", url),
+        ("Docs", f"{url}/docs"),
+        ("Try", example_request(contract, url)),
+    ):
+        typer.echo(f"{label:9} {value}", err=True)
 
 
 COMMANDS: Final[tuple[Callable[..., None], ...]] = (dev, serve, mock)
