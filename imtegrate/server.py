@@ -1,11 +1,13 @@
 """Runs the service under uvicorn: one process, or several that share a socket."""
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import socket
 from collections.abc import Callable
 from functools import partial
+from threading import Thread
 from typing import Final, Literal
 
 import uvicorn
@@ -130,7 +132,16 @@ def _config(make_app: Callable[[], ASGIApp], workers: int, lifespan: Literal["on
 
 def _make_worker(settings: ServiceSettings) -> Service:
     configure_logging()
+    Thread(target=_end_with_supervisor, name="imtegrate-supervisor", daemon=True).start()
     return Service(settings)
+
+
+def _end_with_supervisor() -> None:
+    """End in order when the supervisor is gone, however it went: nobody would replace this worker, or stop it."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _end_quietly() -> None:

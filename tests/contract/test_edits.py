@@ -97,7 +97,10 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
     ),
     "pattern": (
         [("replace", f"{CREATE}/properties/env/pattern", "^(test|live|staging)$")],
-        [ok({"name": "ab", "env": "staging"}), refused({"name": "ab", "env": "x"}, (at("env"), "string_pattern_mismatch"))],
+        [
+            ok({"name": "ab", "env": "staging"}),
+            refused({"name": "ab", "env": "x"}, (at("env"), "string_pattern_mismatch")),
+        ],
     ),
     "enum": (
         [("add", f"{CREATE}/properties/env/enum", ["test"])],
@@ -125,7 +128,9 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
     ),
     "deep default": (
         [
-            prop("limits", {"type": "object", "default": {}, "properties": {"rate": {"type": "integer", "default": 9}}}),
+            prop(
+                "limits", {"type": "object", "default": {}, "properties": {"rate": {"type": "integer", "default": 9}}}
+            ),
             ("add", f"{CREATED}/properties/limits", {"type": "object"}),
         ],
         [ok(holds={"limits": {"rate": 9}}), ok({"name": "ab", "limits": {"rate": 1}}, holds={"limits": {"rate": 1}})],
@@ -152,7 +157,10 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
     ),
     "prefixItems": (
         [("add", f"{CREATE}/properties/scopes/prefixItems", [{"const": "first"}])],
-        [ok({"name": "ab", "scopes": ["first", "b"]}), refused({"name": "ab", "scopes": ["b"]}, (at("scopes", 0), "literal_error"))],
+        [
+            ok({"name": "ab", "scopes": ["first", "b"]}),
+            refused({"name": "ab", "scopes": ["b"]}, (at("scopes", 0), "literal_error")),
+        ],
     ),
     "contains": (
         [("add", f"{CREATE}/properties/scopes/contains", {"const": "base"})],
@@ -163,7 +171,10 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
         [ok(), refused({"name": "ab", "env": "live"}, (at("scopes"), "missing"))],
     ),
     "if, then": (
-        [("add", f"{CREATE}/if", {"properties": {"env": {"const": "live"}}, "required": ["env"]}), ("add", f"{CREATE}/then", {"required": ["scopes"]})],
+        [
+            ("add", f"{CREATE}/if", {"properties": {"env": {"const": "live"}}, "required": ["env"]}),
+            ("add", f"{CREATE}/then", {"required": ["scopes"]}),
+        ],
         [ok(), refused({"name": "ab", "env": "live"}, (at("scopes"), "missing"))],
     ),
     "not": (
@@ -191,7 +202,10 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
             ("add", "/components/schemas/Name", {"type": "string", "minLength": 2}),
             ("replace", f"{CREATE}/properties/name", {"$ref": "#/components/schemas/Name", "maxLength": 4}),
         ],
-        [refused({"name": "abcde"}, (at("name"), "string_too_long")), refused({"name": "a"}, (at("name"), "string_too_short"))],
+        [
+            refused({"name": "abcde"}, (at("name"), "string_too_long")),
+            refused({"name": "a"}, (at("name"), "string_too_short")),
+        ],
     ),
     "$dynamicRef": (
         [
@@ -313,10 +327,16 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
     ),
     # ---- members that come and go
     "a member that is kept and given back": (
-        [prop("team", {"type": "string", "default": "core"}), ("add", f"{CREATED}/properties/team", {"type": "string"})],
+        [
+            prop("team", {"type": "string", "default": "core"}),
+            ("add", f"{CREATED}/properties/team", {"type": "string"}),
+        ],
         [ok(holds={"team": "core"}), ok({"name": "ab", "team": "ops"}, holds={"team": "ops"})],
     ),
-    "a member that is only kept": ([prop("team", {"type": "string"})], [ok({"name": "ab", "team": "ops"}, lacks=("team",))]),
+    "a member that is only kept": (
+        [prop("team", {"type": "string"})],
+        [ok({"name": "ab", "team": "ops"}, lacks=("team",))],
+    ),
     "a member that is no longer sent": (
         [("remove", f"{CREATED}/properties/token"), ("replace", f"{CREATED}/required", ["id"])],
         [ok(lacks=("token",))],
@@ -334,14 +354,23 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
     ),
     # ---- paths, methods, servers
     "path": (
-        [("add", "/paths/~1keys", json.loads(DOCUMENT.read_text())["paths"]["/v1/api-keys"]), ("remove", "/paths/~1v1~1api-keys")],
+        [
+            ("add", "/paths/~1keys", json.loads(DOCUMENT.read_text())["paths"]["/v1/api-keys"]),
+            ("remove", "/paths/~1v1~1api-keys"),
+        ],
         [ok(path="/keys"), Seen(404, {"name": "ab"}, [(["path"], "not_found")])],
     ),
     "method": (
-        [("add", "/paths/~1v1~1api-keys/put", json.loads(DOCUMENT.read_text())["paths"]["/v1/api-keys"]["post"]), ("remove", POST)],
+        [
+            ("add", "/paths/~1v1~1api-keys/put", json.loads(DOCUMENT.read_text())["paths"]["/v1/api-keys"]["post"]),
+            ("remove", POST),
+        ],
         [ok(method="PUT"), Seen(405, {"name": "ab"}, headers={"Allow": "PUT"})],
     ),
-    "server": ([("add", "/servers/-", {"url": "https://example.com/base/"})], [ok(path="/base/v1/api-keys"), Seen(404, {})]),
+    "server": (
+        [("add", "/servers/-", {"url": "https://example.com/base/"})],
+        [ok(path="/base/v1/api-keys"), Seen(404, {})],
+    ),
     "server with variables": (
         [("add", "/servers/-", {"url": "/{stage}/api", "variables": {"stage": {"default": "blue"}}})],
         [ok(path="/blue/api/v1/api-keys")],
@@ -420,11 +449,27 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
         [ok(**query("ids=1,2")), refused({"name": "ab"}, (["query", "ids"], "too_short"), **query("ids=1"))],
     ),
     "spaceDelimited": (
-        [parameter("ids", "query", {"type": "array", "items": {"type": "integer"}, "minItems": 2}, style="spaceDelimited", explode=False)],
+        [
+            parameter(
+                "ids",
+                "query",
+                {"type": "array", "items": {"type": "integer"}, "minItems": 2},
+                style="spaceDelimited",
+                explode=False,
+            )
+        ],
         [ok(**query("ids=1%202"))],
     ),
     "pipeDelimited": (
-        [parameter("ids", "query", {"type": "array", "items": {"type": "integer"}, "minItems": 2}, style="pipeDelimited", explode=False)],
+        [
+            parameter(
+                "ids",
+                "query",
+                {"type": "array", "items": {"type": "integer"}, "minItems": 2},
+                style="pipeDelimited",
+                explode=False,
+            )
+        ],
         [ok(**query("ids=1|2")), ok(**query("ids=1%7C2"))],
     ),
     "deepObject": (
@@ -432,7 +477,12 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
             parameter(
                 "filter",
                 "query",
-                {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False},
+                {
+                    "type": "object",
+                    "properties": {"n": {"type": "integer"}},
+                    "required": ["n"],
+                    "additionalProperties": False,
+                },
                 style="deepObject",
             )
         ],
@@ -444,7 +494,17 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
         ],
     ),
     "query object, explode": (
-        [parameter("at", "query", {"type": "object", "properties": {"x": {"type": "integer"}, "y": {"type": "integer"}}, "required": ["y"]})],
+        [
+            parameter(
+                "at",
+                "query",
+                {
+                    "type": "object",
+                    "properties": {"x": {"type": "integer"}, "y": {"type": "integer"}},
+                    "required": ["y"],
+                },
+            )
+        ],
         [
             ok(**query("x=1&y=2")),
             refused({"name": "ab"}, (["query", "at", "y"], "missing"), **query("x=1")),
@@ -462,7 +522,11 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
             (
                 "add",
                 f"{POST}/parameters/-",
-                {"name": "q", "in": "query", "content": {"application/json": {"schema": {"type": "object", "required": ["a"]}}}},
+                {
+                    "name": "q",
+                    "in": "query",
+                    "content": {"application/json": {"schema": {"type": "object", "required": ["a"]}}},
+                },
             )
         ],
         [
@@ -481,14 +545,19 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
     ),
     "header array": (
         [parameter("X-Ids", "header", {"type": "array", "items": {"type": "integer"}, "minItems": 2})],
-        [ok({"name": "ab"}, send={"headers": {"x-ids": "1, 2"}}), Seen(422, {"name": "ab"}, send={"headers": {"x-ids": "1"}})],
+        [
+            ok({"name": "ab"}, send={"headers": {"x-ids": "1, 2"}}),
+            Seen(422, {"name": "ab"}, send={"headers": {"x-ids": "1"}}),
+        ],
     ),
     "cookie parameter": (
         [parameter("session", "cookie", {"type": "string", "minLength": 3}, required=True)],
         [
             ok({"name": "ab"}, send={"headers": {"cookie": "session=abc"}}),
             refused({"name": "ab"}, (["cookie", "session"], "missing")),
-            refused({"name": "ab"}, (["cookie", "session"], "string_too_short"), send={"headers": {"cookie": "session=a"}}),
+            refused(
+                {"name": "ab"}, (["cookie", "session"], "string_too_short"), send={"headers": {"cookie": "session=a"}}
+            ),
         ],
     ),
     "boolean parameter": (
@@ -497,28 +566,55 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
     ),
     # ---- media types
     "a body in vendor JSON": (
-        [("add", f"{POST}/requestBody/content/application~1vnd.key+json", {"schema": {"$ref": "#/components/schemas/ApiKeyCreate"}})],
+        [
+            (
+                "add",
+                f"{POST}/requestBody/content/application~1vnd.key+json",
+                {"schema": {"$ref": "#/components/schemas/ApiKeyCreate"}},
+            )
+        ],
         [
             ok(send={"content": b'{"name": "ab"}', "headers": {"Content-Type": "application/vnd.key+json"}}),
             Seen(415, send={"content": b"ab", "headers": {"Content-Type": "text/plain"}}),
         ],
     ),
     "a form": (
-        [("add", f"{POST}/requestBody/content/application~1x-www-form-urlencoded", {"schema": {"$ref": "#/components/schemas/ApiKeyCreate"}})],
+        [
+            (
+                "add",
+                f"{POST}/requestBody/content/application~1x-www-form-urlencoded",
+                {"schema": {"$ref": "#/components/schemas/ApiKeyCreate"}},
+            )
+        ],
         [
             ok(send={"data": {"name": "a form", "scopes": ["a", "b"]}}, holds={"name": "a form", "scopes": ["a", "b"]}),
             refused(None, (at("name"), "string_too_short"), send={"data": {"name": "a"}}),
         ],
     ),
     "a multipart form": (
-        [("add", f"{POST}/requestBody/content/multipart~1form-data", {"schema": {"$ref": "#/components/schemas/ApiKeyCreate"}})],
         [
-            ok(send={"files": [("name", (None, "parts")), ("scopes", (None, "a")), ("scopes", (None, "b"))]}, holds={"name": "parts", "scopes": ["a", "b"]}),
+            (
+                "add",
+                f"{POST}/requestBody/content/multipart~1form-data",
+                {"schema": {"$ref": "#/components/schemas/ApiKeyCreate"}},
+            )
+        ],
+        [
+            ok(
+                send={"files": [("name", (None, "parts")), ("scopes", (None, "a")), ("scopes", (None, "b"))]},
+                holds={"name": "parts", "scopes": ["a", "b"]},
+            ),
             Seen(422, send={"content": b"junk", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}),
         ],
     ),
     "a media-type range": (
-        [("add", f"{POST}/requestBody/content", {"*/*": {}, "application/json": {"schema": {"$ref": "#/components/schemas/ApiKeyCreate"}}})],
+        [
+            (
+                "add",
+                f"{POST}/requestBody/content",
+                {"*/*": {}, "application/json": {"schema": {"$ref": "#/components/schemas/ApiKeyCreate"}}},
+            )
+        ],
         [ok(), refused({}, (at("name"), "missing"))],
     ),
     "an optional body": (
@@ -527,7 +623,17 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
     ),
     # ---- answers
     "another success status": (
-        [("add", f"{POST}/responses/200", {"description": "Made", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ApiKeyCreated"}}}}), ("remove", f"{POST}/responses/201")],
+        [
+            (
+                "add",
+                f"{POST}/responses/200",
+                {
+                    "description": "Made",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ApiKeyCreated"}}},
+                },
+            ),
+            ("remove", f"{POST}/responses/201"),
+        ],
         [Seen(200, {"name": "ab"}, holds={"name": "ab"})],
     ),
     "an answer without content": (
@@ -543,7 +649,19 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
         [Seen(500, {"name": "ab"}, [([], "internal_server_error")])],
     ),
     "an operation nobody wrote": (
-        [("add", "/paths/~1pets", {"get": {"operationId": "list_pets", "parameters": [{"name": "n", "in": "query", "schema": {"type": "integer"}}], "responses": {"200": {"description": "Pets"}}}})],
+        [
+            (
+                "add",
+                "/paths/~1pets",
+                {
+                    "get": {
+                        "operationId": "list_pets",
+                        "parameters": [{"name": "n", "in": "query", "schema": {"type": "integer"}}],
+                        "responses": {"200": {"description": "Pets"}},
+                    }
+                },
+            )
+        ],
         [
             ok(),
             Seen(501, method="GET", path="/pets", errors=[(["operation", "list_pets"], "not_implemented")]),
@@ -552,8 +670,18 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
     ),
     # ---- security
     "security": (
-        [("add", "/components/securitySchemes", {"bearerAuth": {"type": "http", "scheme": "bearer"}}), ("replace", "/security", [{"bearerAuth": []}])],
-        [Seen(401, {"name": "ab"}, [(["header", "Authorization"], "unauthorized")], headers={"WWW-Authenticate": "Bearer"})],
+        [
+            ("add", "/components/securitySchemes", {"bearerAuth": {"type": "http", "scheme": "bearer"}}),
+            ("replace", "/security", [{"bearerAuth": []}]),
+        ],
+        [
+            Seen(
+                401,
+                {"name": "ab"},
+                [(["header", "Authorization"], "unauthorized")],
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        ],
     ),
     "security of the operation wins": (
         [
@@ -564,7 +692,10 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
         [ok()],
     ),
     "security that may be absent": (
-        [("add", "/components/securitySchemes", {"bearerAuth": {"type": "http", "scheme": "bearer"}}), ("replace", "/security", [{"bearerAuth": []}, {}])],
+        [
+            ("add", "/components/securitySchemes", {"bearerAuth": {"type": "http", "scheme": "bearer"}}),
+            ("replace", "/security", [{"bearerAuth": []}, {}]),
+        ],
         [ok()],
     ),
 }
@@ -588,5 +719,3 @@ def test_edit(edited: Edited, row: str) -> None:
     with edited.service.client() as client:
         for one in seen:
             one.check(client)
-
-

@@ -38,7 +38,9 @@ def targets(folder: Path) -> Iterator[dict[str, tuple[str, Sequence[str]]]]:
         yield {"serve": (serve.url, ("-H", f"Authorization: Bearer {token}")), "dev": (dev.url, ())}
 
 
-def fuzz(url: str, options: Sequence[str], seed: int, max_examples: int, folder: Path) -> subprocess.CompletedProcess[str]:
+def fuzz(
+    url: str, options: Sequence[str], seed: int, max_examples: int, folder: Path
+) -> subprocess.CompletedProcess[str]:
     """One run of schemathesis; the document it tests against is the one the service serves."""
     return subprocess.run(
         [
@@ -83,7 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 tried = re.search(r"(\d+) generated", done.stdout)
                 took = time.monotonic() - began
                 verdict = "no failure" if done.returncode == 0 else "FAILED"
-                print(f"{target:6} seed {seed:10}: {tried[1] if tried else '?'} cases, {took:.0f} s, {verdict}", flush=True)
+                print(
+                    f"{target:6} seed {seed:10}: {tried[1] if tried else '?'} cases, {took:.0f} s, {verdict}",
+                    flush=True,
+                )
                 if done.returncode != 0:
                     failed += 1
                     print(done.stdout, done.stderr, sep="\n")

@@ -39,9 +39,14 @@ def test_broken_edits_leave_the_last_good_document_in_force(tmp_path: Path) -> N
         edited = Edited(service, path)
         edited.edit([("replace", f"{CREATE}/properties/name/maxLength", 5)])
         assert status_of(client, "longer") == 422
-        edited.write(json.dumps(patched(edited.published, [("replace", f"{CREATE}/properties/env/pattern", "(")]), indent=2))
+        edited.write(
+            json.dumps(patched(edited.published, [("replace", f"{CREATE}/properties/env/pattern", "(")]), indent=2)
+        )
         eventually(lambda: "does not compile" in service.log.read_text(), service.log.read_text)
-        assert f"{path}:89:13: {CREATE}/properties/env/pattern: the pattern '(' does not compile" in service.log.read_text()
+        assert (
+            f"{path}:89:13: {CREATE}/properties/env/pattern: the pattern '(' does not compile"
+            in service.log.read_text()
+        )
         assert status_of(client, "longer") == 422
         edited.write("{")
         eventually(lambda: "not JSON" in service.log.read_text(), service.log.read_text)
@@ -127,7 +132,10 @@ def test_every_worker_reloads_on_sighup(tmp_path: Path) -> None:
 
         def statuses() -> set[int]:
             # A connection each: the workers share the socket.
-            return {httpx.post(f"{service.url}/v1/api-keys", json={"name": "longer"}, headers=headers).status_code for _ in range(20)}
+            return {
+                httpx.post(f"{service.url}/v1/api-keys", json={"name": "longer"}, headers=headers).status_code
+                for _ in range(20)
+            }
 
         eventually(lambda: "Serving" in service.log.read_text(), service.log.read_text)
         assert statuses() == {201}
@@ -142,7 +150,13 @@ def test_handlers_are_reloaded(tmp_path: Path) -> None:
     """A function written while `dev` runs answers its operation; one with a mistake leaves the last good ones."""
     shutil.copytree(HANDLERS, tmp_path / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
     path = tmp_path / "openapi.json"
-    pets = {"get": {"operationId": "list_pets", "tags": ["pets"], "responses": {"200": {"description": "Pets", "content": {"application/json": {}}}}}}
+    pets = {
+        "get": {
+            "operationId": "list_pets",
+            "tags": ["pets"],
+            "responses": {"200": {"description": "Pets", "content": {"application/json": {}}}},
+        }
+    }
     path.write_text(json.dumps(patched(json.loads(DOCUMENT.read_text()), [("add", "/paths/~1pets", pets)])))
     with running("dev", "--spec", path, cwd=tmp_path) as service, service.client() as client:
         assert client.get("/pets").status_code == 501

@@ -1,0 +1,127 @@
+"""Parameters in every style of the specification's table (OpenAPI 3.1 §4.8.12.4), and what is malformed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compiling import compiled, operation_with
+from contract.parameters import MISSING, Parameter, Raw, pairs_of
+
+COLOURS = {"type": "array", "items": {"type": "string"}}
+RGB = {"type": "object", "properties": {"R": {"type": "integer"}, "G": {"type": "integer"}, "B": {"type": "integer"}}}
+LIST = ["blue", "black", "brown"]
+MEMBERS = {"R": 100, "G": 200, "B": 150}
+
+TABLE: list[tuple[str, str, bool, Any, str, Any]] = [
+    ("path", "matrix", False, {"type": "string"}, ";color=blue", "blue"),
+    ("path", "matrix", False, COLOURS, ";color=blue,black,brown", LIST),
+    ("path", "matrix", False, RGB, ";color=R,100,G,200,B,150", MEMBERS),
+    ("path", "matrix", True, COLOURS, ";color=blue;color=black;color=brown", LIST),
+    ("path", "matrix", True, RGB, ";R=100;G=200;B=150", MEMBERS),
+    ("path", "label", False, {"type": "string"}, ".blue", "blue"),
+    ("path", "label", False, COLOURS, ".blue.black.brown", LIST),
+    ("path", "label", False, COLOURS, ".blue,black,brown", LIST),
+    ("path", "label", False, RGB, ".R.100.G.200.B.150", MEMBERS),
+    ("path", "label", True, COLOURS, ".blue.black.brown", LIST),
+    ("path", "label", True, RGB, ".R=100.G=200.B=150", MEMBERS),
+    ("path", "simple", False, {"type": "string"}, "blue", "blue"),
+    ("path", "simple", False, {"type": "string"}, "a%2Fb%20c", "a/b c"),
+    ("path", "simple", False, {"type": "integer"}, "7", 7),
+    ("path", "simple", False, COLOURS, "blue,black,brown", LIST),
+    ("path", "simple", False, COLOURS, "a%2Cb,c", ["a,b", "c"]),
+    ("path", "simple", False, RGB, "R,100,G,200,B,150", MEMBERS),
+    ("path", "simple", True, COLOURS, "blue,black,brown", LIST),
+    ("path", "simple", True, RGB, "R=100,G=200,B=150", MEMBERS),
+    ("query", "form", False, {"type": "string"}, "color=", ""),
+    ("query", "form", False, {"type": "string"}, "color=blue+green%21", "blue green!"),
+    ("query", "form", False, COLOURS, "color=blue,black,brown", LIST),
+    ("query", "form", False, RGB, "color=R,100,G,200,B,150", MEMBERS),
+    ("query", "form", True, COLOURS, "color=blue&color=black&color=brown", LIST),
+    ("query", "form", True, RGB, "R=100&G=200&B=150", MEMBERS),
+    ("query", "spaceDelimited", False, COLOURS, "color=blue%20black%20brown", LIST),
+    ("query", "spaceDelimited", False, COLOURS, "color=blue+black+brown", LIST),
+    ("query", "spaceDelimited", False, RGB, "color=R%20100%20G%20200%20B%20150", MEMBERS),
+    ("query", "pipeDelimited", False, COLOURS, "color=blue|black|brown", LIST),
+    ("query", "pipeDelimited", False, COLOURS, "color=blue%7Cblack%7Cbrown", LIST),
+    ("query", "pipeDelimited", False, RGB, "color=R%7C100%7CG%7C200%7CB%7C150", MEMBERS),
+    ("query", "deepObject", True, RGB, "color[R]=100&color[G]=200&color[B]=150", MEMBERS),
+    ("header", "simple", False, {"type": "number"}, "1.5", 1.5),
+    ("header", "simple", False, COLOURS, "blue, black,brown", LIST),
+    ("header", "simple", False, RGB, "R,100,G,200,B,150", MEMBERS),
+    ("header", "simple", True, RGB, "R=100,G=200,B=150", MEMBERS),
+    ("cookie", "form", False, {"type": "boolean"}, "color=true", True),
+    ("cookie", "form", False, COLOURS, "color=blue,black,brown", LIST),
+    ("cookie", "form", False, RGB, "color=R,100,G,200,B,150", MEMBERS),
+]
+
+MALFORMED: list[tuple[str, str, bool, Any, str]] = [
+    ("path", "matrix", False, COLOURS, "blue,black"),
+    ("path", "matrix", False, {"type": "string"}, ";colour=blue"),
+    ("path", "label", False, {"type": "string"}, "blue"),
+    ("path", "simple", False, RGB, "R,100,G"),
+    ("path", "simple", True, RGB, "R,100"),
+    ("query", "form", False, RGB, "color=R,100,G"),
+    ("query", "deepObject", True, RGB, "color[R=100"),
+    ("query", "deepObject", True, RGB, "color[R]=1&color[R]=2"),
+    ("cookie", "form", False, RGB, "color=R"),
+]
+
+
+def parameter(folder: Path, location: str, style: str, explode: bool, schema: Any) -> Parameter:
+    """A parameter named `color`, compiled."""
+    described = {"name": "color", "in": location, "style": style, "explode": explode, "schema": schema}
+    if location == "path":
+        described["required"] = True
+    contract = compiled(folder, operation_with(parameters=[described]))
+    (found,) = contract.operations["op"].parameters
+    return found
+
+
+def raw(location: str, text: str) -> Raw:
+    """A request with the parameter's text where it stands."""
+    if location == "path":
+        return Raw(path={"color": text})
+    if location == "query":
+        return Raw(query=pairs_of(text))
+    if location == "header":
+        return Raw(headers=[(b"color", text.encode())])
+    return Raw(cookies=pairs_of(text, ";"))
+
+
+@pytest.mark.parametrize(("location", "style", "explode", "schema", "text", "value"), TABLE)
+def test_table(location: str, style: str, explode: bool, schema: Any, text: str, value: Any, tmp_path: Path) -> None:
+    """Each row of the specification's table is read as the typed value that it stands for."""
+    errors: list[Any] = []
+    assert parameter(tmp_path, location, style, explode, schema).take(raw(location, text), errors) == value
+    assert errors == []
+
+
+@pytest.mark.parametrize(("location", "style", "explode", "schema", "text"), MALFORMED)
+def test_malformed(location: str, style: str, explode: bool, schema: Any, text: str, tmp_path: Path) -> None:
+    """What is not written in the parameter's style is one error at the parameter, and never an exception."""
+    errors: list[Any] = []
+    taken = parameter(tmp_path, location, style, explode, schema).take(raw(location, text), errors)
+    assert taken is MISSING
+    assert [(error.loc, error.type) for error in errors] == [((location, "color"), "parameter_malformed")]
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    """Percent-encoded bytes that are not UTF-8 are refused, not replaced."""
+    errors: list[Any] = []
+    parameter(tmp_path, "query", "form", True, {"type": "string"}).take(Raw(query=[("color", "%FF")]), errors)
+    assert [error.type for error in errors] == ["string_unicode"]
+
+
+def test_absent(tmp_path: Path) -> None:
+    """A parameter that is absent is missing where it is required, else its default, else nothing."""
+    errors: list[Any] = []
+    described = [
+        {"name": "a", "in": "query", "required": True, "schema": {"type": "string"}},
+        {"name": "b", "in": "query", "schema": {"type": "integer", "default": 3}},
+        {"name": "c", "in": "query", "schema": {"type": "integer"}},
+    ]
+    contract = compiled(tmp_path, operation_with(parameters=described))
+    taken = [parameter.take(Raw(), errors) for parameter in contract.operations["op"].parameters]
+    assert taken == [MISSING, 3, MISSING]
+    assert [(error.loc, error.type) for error in errors] == [(("query", "a"), "missing")]
