@@ -217,8 +217,8 @@ class _Checks:
             return
         try:
             judge = self._requests.compile_at(schema)
-        except InvalidSchema as error:
-            yield _fault(schema, f"the schema does not compile: {error}", "mend the schema")
+        except InvalidSchema:
+            # Why is said at the place itself; what cannot be judged is not judged.
             return
         for steps, value in candidates:
             # Members that travel one way only make a value good for that way alone.
