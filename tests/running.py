@@ -7,18 +7,26 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from http.client import HTTPResponse
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 import httpx
+import jsonschema_rs
 
 START_TIMEOUT: Final = 30
 """Seconds a program may take to answer; a machine under load is slow."""
 
 IMTEGRATE: Final = (sys.executable, "-m", "imtegrate")
+
+KEYS: Final = "/v1/api-keys"
+"""The path of the one operation."""
 
 
 @dataclass
@@ -113,6 +121,166 @@ def create_organisation(url: str, cwd: Path, name: str = "Example") -> dict[str,
     assert done.returncode == 0, done.stderr
     made: dict[str, Any] = json.loads(done.stdout)
     return made
+
+
+@dataclass
+class Serving:
+    """A running service, and what its operator knows: its database, and a root key that it was given."""
+
+    running: Running
+    database_url: str
+    root: Mapping[str, Any]
+    """What `orgs create --json` printed; empty for `dev`."""
+    folder: Path
+    """Where its commands are run."""
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """A client of it that sends no credentials of its own."""
+        return self.running.client()
+
+    @property
+    def token(self) -> str:
+        """The root key's token."""
+        token: str = self.root["token"]
+        return token
+
+    def post(self, body: object = None, *, token: str | None = None, **options: Any) -> httpx.Response:
+        """Ask for a key; as the root key's holder unless another token is given, with none if that is empty."""
+        headers = dict(options.pop("headers", {}))
+        if token is None:
+            token = self.root.get("token", "")
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        if body is not None:
+            options["json"] = body
+        return self.http.post(KEYS, headers=headers, **options)
+
+    def key(self, **body: Any) -> dict[str, Any]:
+        """Make a key: a live one of no scopes, unless told otherwise."""
+        answer = self.post({"name": "key", "env": "live", **body})
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command on its database."""
+        return imtegrate(*arguments, "--database-url", self.database_url, cwd=self.folder, stdin=stdin)
+
+    def listed(self) -> dict[str, dict[str, Any]]:
+        """Every key as `keys list --json` tells it, by id."""
+        done = self.command("keys", "list", "--json")
+        assert done.returncode == 0, done.stderr
+        return {key["id"]: key for key in json.loads(done.stdout)}
+
+    def revoke(self, key: Mapping[str, Any]) -> None:
+        """Revoke a key by the command line."""
+        done = self.command("keys", "revoke", key["prefix"])
+        assert done.returncode == 0, done.stderr
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer as it stood on the wire."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    """In lower case, without `Date`, which differs from one second to the next."""
+    body: bytes
+
+
+class Wire:
+    """A connection on which a test says every byte itself."""
+
+    def __init__(self, url: str) -> None:
+        split = urlsplit(url)
+        self._socket = socket.create_connection((split.hostname, split.port), timeout=START_TIMEOUT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._socket.close()
+
+    def send(self, *pieces: bytes) -> None:
+        """Send bytes as they are."""
+        self._socket.sendall(b"".join(pieces))
+
+    def ask(self, method: bytes, target: bytes, *headers: bytes, body: bytes = b"") -> None:
+        """Send a request with these header lines, and `Host`."""
+        lines = [method + b" " + target + b" HTTP/1.1", b"Host: localhost", *headers, b"", body]
+        self.send(b"\r\n".join(lines))
+
+    def chunk(self, data: bytes) -> None:
+        """Send a chunk (RFC 9112 §7.1); an empty one is the last."""
+        self.send(b"%x\r\n" % len(data), data, b"\r\n")
+
+    def answer(self, method: str = "POST") -> Answer:
+        """Wait for an answer, and take it whole."""
+        response = HTTPResponse(self._socket, method=method)
+        response.begin()
+        headers = [(name.lower(), value) for name, value in response.getheaders() if name.lower() != "date"]
+        return Answer(response.status, headers, response.read())
+
+    def interim(self) -> int:
+        """Wait for an interim answer (1xx): its status."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += self._socket.recv(1)
+        return int(head.split()[1])
+
+    def ended(self) -> bool:
+        """Whether the service has closed the connection, once nothing more comes."""
+        try:
+            return self._socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+def faults_of(answer: httpx.Response | Answer, status: int) -> list[dict[str, Any]]:
+    """What an error says is wrong, once it has proved to have that status and the document's shape of an error."""
+    if isinstance(answer, Answer):
+        assert answer.status == status, answer
+        body, media_type = answer.body, dict(answer.headers)["content-type"]
+    else:
+        assert answer.status_code == status, answer.text
+        body, media_type = answer.content, answer.headers["content-type"]
+    assert media_type == "application/json"
+    value = json.loads(body)
+    _ERROR.validate(value)
+    assert value.keys() == {"detail"}
+    assert value["detail"]
+    for fault in value["detail"]:
+        assert fault.keys() == {"loc", "msg", "type"}
+    detail: list[dict[str, Any]] = value["detail"]
+    return detail
+
+
+def checksum_of(text: str) -> str:
+    """The CRC-32 of a text in six base-62 digits, written the plain way: it judges the service's own."""
+    number, digits = zlib.crc32(text.encode("ascii")), ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"[digit] + digits
+    assert number == 0
+    return digits
+
+
+def unknown_token(env: str = "live") -> str:
+    """A token with the right form and checksum that no service has made."""
+    body = f"imt_{env}_" + "0" * 40
+    return body + checksum_of(body)
+
+
+DOCUMENT: Final = Path(__file__).parent.parent / "openapi.json"
+
+_ERROR: Final = jsonschema_rs.Draft202012Validator(
+    {**json.loads(DOCUMENT.read_bytes()), "$ref": "#/components/schemas/HTTPValidationError"}
+)
 
 
 def as_arguments(options: Mapping[str, str]) -> Sequence[str]:

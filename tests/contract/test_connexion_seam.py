@@ -7,23 +7,28 @@ import inspect
 import json
 import subprocess
 import sys
+import warnings
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import starlette.routing
-from connexion.exceptions import InvalidSpecification
-from connexion.middleware.abstract import AbstractRoutingAPI
-from connexion.middleware.main import API, ConnexionMiddleware
-from connexion.middleware.routing import RoutingMiddleware, RoutingOperation
-from connexion.operations import OpenAPIOperation
-from connexion.resolver import Resolution, Resolver
-from connexion.spec import OpenAPISpecification
+from running import DOCUMENT
 
 from contract import bind, build_app, compile_contract, load
 from contract.routing import BoundResolver, Operation31, Routing, Specification31
-from running import DOCUMENT
+
+with warnings.catch_warnings():
+    # Connexion imports what is deprecated in jsonschema and Starlette.
+    warnings.simplefilter("ignore")
+    from connexion.exceptions import InvalidSpecification
+    from connexion.middleware.abstract import AbstractRoutingAPI
+    from connexion.middleware.main import API, ConnexionMiddleware
+    from connexion.middleware.routing import RoutingMiddleware, RoutingOperation
+    from connexion.operations import OpenAPIOperation
+    from connexion.resolver import Resolution, Resolver
+    from connexion.spec import OpenAPISpecification
 
 
 def parameters_of(function: Any) -> dict[str, inspect.Parameter]:
