@@ -36,7 +36,7 @@ def _compile(node: "Node", known: dict[int, list[Project]]) -> Project | None:
 
 
 def _members(node: "Node", known: dict[int, list[Project]]) -> Project | None:
-    declared = _declared(node)
+    declared = declared_members(node)
     if not declared:
         return None
     below = {name: project for name, member in declared.items() if (project := _compile(member, known)) is not None}
@@ -53,7 +53,7 @@ def _members(node: "Node", known: dict[int, list[Project]]) -> Project | None:
     return members
 
 
-def _declared(node: "Node") -> "dict[str, Node]":
+def declared_members(node: "Node") -> "dict[str, Node]":
     """The members that a schema and its `allOf`s name; none where others may be declared in ways not looked at."""
     if any(keyword in node.value for keyword in (*_OPENS, *_COMPOSES)):
         return {}
@@ -62,7 +62,7 @@ def _declared(node: "Node") -> "dict[str, Node]":
     for index in range(len(node.value.get("allOf", ()))):
         part = node.child("allOf", index).target()
         if isinstance(part.value, Mapping):
-            of_part = _declared(part)
+            of_part = declared_members(part)
             if not of_part and ("properties" not in part.value or any(keyword in part.value for keyword in _OPENS)):
                 return {}
             declared.update(of_part)
@@ -79,11 +79,16 @@ def _items(node: "Node", known: dict[int, list[Project]]) -> Project | None:
 
 
 def _nullable(node: "Node", known: dict[int, list[Project]]) -> Project | None:
-    """`anyOf` of one schema and null is that schema."""
+    found = nullable_branch(node)
+    return _compile(node.child(*found), known) if found is not None else None
+
+
+def nullable_branch(node: "Node") -> tuple[str, int] | None:
+    """Where the schema of a nullable value stands: `anyOf` of one schema and null is that schema."""
     for keyword in ("anyOf", "oneOf"):
         branches = node.value.get(keyword)
         if isinstance(branches, list):
             others = [i for i, branch in enumerate(branches) if branch != {"type": "null"}]
             if len(others) == 1 and "properties" not in node.value:
-                return _compile(node.child(keyword, others[0]), known)
+                return keyword, others[0]
     return None

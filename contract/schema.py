@@ -24,7 +24,7 @@ from contract.structure import Kind, Place, unescape
 BACKTRACK_LIMIT: Final = 100_000
 """Steps a pattern with look-around or back-references may take; all others run in linear time."""
 
-_PATTERNS: Final = jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT)
+PATTERNS: Final = jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT)
 
 
 def _refuse_to_retrieve(uri: str) -> Any:
@@ -204,7 +204,7 @@ class Schemas:
                 _with_absolute_references(node.value, node.base_uri),
                 registry=self._native,
                 validate_formats=True,
-                pattern_options=_PATTERNS,
+                pattern_options=PATTERNS,
                 offline=True,
             )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import typer
 
@@ -12,6 +12,9 @@ from contract import DocumentError
 from contract.locate import with_positions
 from db import DatabaseError
 from imtegrate.server import CannotListen
+
+UNFOLDED: Final = 1_000_000
+"""Characters of a line that is never folded."""
 
 
 def fail(message: str) -> NoReturn:
@@ -50,7 +53,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*[Text(_visible(cell)) for cell in row])
-    console = Console(soft_wrap=not sys.stdout.isatty())
+    # Where nobody looks at it, no cell is folded: it may be searched.
+    console = Console() if sys.stdout.isatty() else Console(width=UNFOLDED)
     console.print(table)
 
 

@@ -65,7 +65,8 @@ def keys_revoke(
     now = datetime.now(UTC)
     revoked = _with_database(database_url, lambda connection: revoke_key(connection, key_id, now))
     if revoked is None:
-        fail(f"no key has the id or prefix {key_id!r}; see: imtegrate keys list")
+        # Not repeated: it may be a token.
+        fail("no key has this id or prefix; see: imtegrate keys list")
     if as_json:
         print_json(key_as_json(revoked))
     else:

@@ -14,7 +14,7 @@ PATIENCE: Final = 20
 """Seconds an edit may take to be in force before a test gives up; a machine under load is slow."""
 
 Operation = tuple[Any, ...]
-"""An operation of JSON Patch (RFC 6902): `("add", pointer, value)`, `("replace", pointer, value)`, `("remove", pointer)`."""
+"""An operation of JSON Patch (RFC 6902): `("add" or "replace", pointer, value)`, or `("remove", pointer)`."""
 
 
 def patched(document: Any, operations: list[Operation]) -> Any:

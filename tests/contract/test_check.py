@@ -129,7 +129,12 @@ def test_fault(name: str, tmp_path: Path) -> None:
 
 def test_all_at_once(tmp_path: Path) -> None:
     """Faults of different kinds are named together, each with the line and column of its place."""
-    apart = {"invalid against 3.1", "two paths that cannot be told apart", "a dangling $ref of a schema", "a remote $ref"}
+    apart = {
+        "invalid against 3.1",
+        "two paths that cannot be told apart",
+        "a dangling $ref of a schema",
+        "a remote $ref",
+    }
     operations = [operation for name in FAULTS if name not in apart for operation in FAULTS[name][0]]
     found = with_positions(faults_of(tmp_path, operations))
     assert len(found) >= 7

@@ -1,6 +1,6 @@
 """The seam with Connexion 3.3: everything that `contract/routing.py` relies on there, by name.
 
-Where one of these fails, Connexion has changed: what the failing test names is to be looked at in `contract/routing.py`.
+Where one of these fails, Connexion has changed: what it names is to be looked at in `contract/routing.py`.
 """
 
 import inspect
@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 import starlette.routing
-from running import DOCUMENT
 
 from contract import bind, build_app, compile_contract, load
 from contract.routing import BoundResolver, Operation31, Routing, Specification31
+from running import DOCUMENT
 
 with warnings.catch_warnings():
     # Connexion imports what is deprecated in jsonschema and Starlette.
@@ -175,7 +175,7 @@ def test_connexion_loads_the_document_as_it_is(contract: Any, built: Any) -> Non
 
 
 def test_the_stack_is_in_order(built: Any) -> None:
-    """From the outside in: errors, Connexion's routing, security, validation, dispatch; nothing of Connexion's beside."""
+    """From the outside in: errors, Connexion's routing, security, validation, dispatch; nothing else of Connexion's."""
     names = [type(app).__name__ for app in built.middleware_stack]
     assert names == ["Errors", "Routing", "Security", "Validation", "Dispatch"]
 

@@ -109,9 +109,8 @@ def test_suite(suite: Path, tmp_path: Path) -> None:
                 if answer.status_code == (ACCEPTED if test["valid"] else 422):
                     agreed += 1
                 else:
-                    wrong.append(
-                        f"{name}: {group['description']}: {test['description']}: {answer.status_code} {answer.text[:200]}"
-                    )
+                    about = f"{name}: {group['description']}: {test['description']}"
+                    wrong.append(f"{about}: {answer.status_code} {answer.text[:200]}")
     assert not wrong, f"{len(wrong)} of {agreed + len(wrong)}\n" + "\n".join(wrong)
     assert agreed > 1000
 

@@ -1,7 +1,7 @@
 """Fuzzes the running service with schemathesis, from its command line: `tox -e fuzz`.
 
-Runs against `serve` with a key given by `-H`, and against `dev` with nothing; every check, every phase, several fixed seeds
-and a fresh one, which is printed. Ends with 1 if anything was found.
+Runs against `serve` with a key given by `-H`, and against `dev` with nothing; every check, every phase, several fixed
+seeds and a fresh one, which is printed. Ends with 1 if anything was found.
 """
 
 import argparse

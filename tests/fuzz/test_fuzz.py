@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from run import fuzz, targets  # noqa: E402 (the path is set above)
+from run import fuzz, targets
 
 
 @pytest.mark.parametrize("target", ["serve", "dev"])
