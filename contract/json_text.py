@@ -6,7 +6,7 @@ and `Decimal`, which jsonschema-rs judges exactly.
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import orjson
@@ -40,7 +40,7 @@ def loads(text: bytes) -> Any:
 
     Raises:
         InvalidJSON: not UTF-8, not JSON (`NaN` and lone surrogates included), nested over `MAX_DEPTH`, or a number of
-            over `MAX_DIGITS` digits.
+            over `MAX_DIGITS` digits, or with an exponent that no `Decimal` has.
     """
     text = text.removeprefix(_BYTE_ORDER_MARK)
     if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
@@ -51,7 +51,7 @@ def loads(text: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         # orjson calls a number beyond the range of a double an error; the text may still be JSON.
         if exactly and "infinity" in error.msg:
-            return _loads_exactly(text)
+            return _without_surrogates(_loads_exactly(text))
         raise _invalid(text, error.msg, error.pos) from None
     return _loads_exactly(text) if exactly else value
 
@@ -67,25 +67,45 @@ def dumps(value: Any) -> bytes:
 
 def _loads_exactly(text: bytes) -> Any:
     try:
-        # NaN has been ruled out by orjson, or is by `_no_constant`.
-        return json.loads(text, parse_float=_number, parse_int=_integer, parse_constant=_no_constant)
+        return json.loads(text.decode(), parse_float=_number, parse_int=_integer, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise InvalidJSON("not UTF-8", len(text[: error.start].decode())) from None
     except json.JSONDecodeError as error:
         raise InvalidJSON(error.msg, error.pos) from None
+    except InvalidJSON as error:
+        # What is no JSON at all is named as that first.
+        raise _invalid(text, error.reason, error.position) from None
+
+
+def _without_surrogates(value: Any) -> Any:
+    """A value that only the standard library's parser has seen, which lets lone surrogates pass."""
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise InvalidJSON("lone surrogate", 0) from None
+    return value
 
 
 def _number(digits: str) -> float | Decimal:
-    if len(digits) > MAX_DIGITS:
-        raise InvalidJSON(f"number of over {MAX_DIGITS} digits", 0)
+    _refuse_length(digits)
     number = float(digits)
+    try:
+        exact = Decimal(digits)
+    except InvalidOperation:
+        # Its exponent has over 18 digits.
+        raise InvalidJSON(f"number of over {MAX_DIGITS} digits", 0) from None
     # `repr` gives the shortest text that reads back as the same double: equal values mean nothing is lost.
-    exact = Decimal(digits)
     return number if Decimal(repr(number)) == exact else exact
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
-        raise InvalidJSON(f"number of over {MAX_DIGITS} digits", 0)
+    _refuse_length(digits)
     return int(digits)
+
+
+def _refuse_length(digits: str) -> None:
+    if len(digits) > MAX_DIGITS and sum(map(str.isdigit, digits)) > MAX_DIGITS:
+        raise InvalidJSON(f"number of over {MAX_DIGITS} digits", 0)
 
 
 def _no_constant(name: str) -> Any:

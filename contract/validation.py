@@ -168,10 +168,7 @@ def _judge_body(
     judged = value if media_type.is_json else without_bytes(value)
     if schema.is_valid(judged):
         return value if schema.complete is None else schema.complete(value)
-    if value is None and body.required:
-        errors.append(_MISSING_BODY)
-    else:
-        errors += schema.errors(judged, _BODY) or [ValidationError(_BODY, "Input is not valid", "invalid")]
+    errors += schema.errors(judged, _BODY) or [ValidationError(_BODY, "Input is not valid", "invalid")]
     return None
 
 

@@ -6,6 +6,7 @@
 import importlib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -36,7 +37,8 @@ def import_handlers(*, again: bool = False) -> HandlerCode:
     before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == PACKAGE}
     if again:
         importlib.invalidate_caches()
-        for name in before:
+        for name, module in before.items():
+            _forget_bytecode(module)
             del sys.modules[name]
     try:
         package = importlib.import_module(PACKAGE)
@@ -46,6 +48,14 @@ def import_handlers(*, again: bool = False) -> HandlerCode:
         sys.modules.update(before)
         raise
     return HandlerCode(package, getattr(package, "VERIFIERS", {}), getattr(package, "Services", _no_services))
+
+
+def _forget_bytecode(module: ModuleType) -> None:
+    """Python takes bytecode for that of a source of the same size and second: two edits may be that close."""
+    cached = getattr(module, "__cached__", None)
+    if cached is not None:
+        with suppress(OSError):
+            Path(cached).unlink(missing_ok=True)
 
 
 def _prefer_local() -> bool:

@@ -1,13 +1,14 @@
 """`check`, `stub` and `diff`: what looks at documents."""
 
 from collections.abc import Callable
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
-from contract import Fault
+from contract import Fault, compile_contract, load
 from contract.locate import with_positions
-from imtegrate.console import print_json
+from imtegrate.console import clear_errors, print_json
 from imtegrate.options import AsJSON, DatabaseURL, Spec
 from imtegrate.settings import DEFAULT_DATABASE_URL, default_spec
 
@@ -48,4 +49,49 @@ def _fault_as_json(fault: Fault) -> dict[str, object]:
     }
 
 
-COMMANDS: Final[tuple[Callable[..., None], ...]] = (check,)
+def stub(
+    spec: Spec = None,
+    out: Annotated[Path, typer.Option(help="The folder of the handlers package.")] = Path("handlers"),
+    database_url: DatabaseURL = DEFAULT_DATABASE_URL,  # noqa: ARG001 (every command takes it)
+) -> None:
+    """Write a function for each operation that has none; what is written already stays as it is.
+
+    Example: imtegrate stub --spec openapi.json --out handlers
+    """
+    from contract.stubs import write_stubs  # noqa: PLC0415
+    from imtegrate.code import import_handlers  # noqa: PLC0415
+
+    with clear_errors():
+        contract = compile_contract(load(spec or default_spec()))
+        written = write_stubs(contract, import_handlers().package, out)
+    for path in written:
+        typer.echo(path)
+    if not written:
+        typer.echo("every operation has its function", err=True)
+
+
+def diff(
+    old: Path,
+    new: Path,
+    *,
+    as_json: AsJSON = False,
+    database_url: DatabaseURL = DEFAULT_DATABASE_URL,  # noqa: ARG001 (every command takes it)
+) -> None:
+    """Say what callers will notice between two documents; exit 1 if anything breaks them.
+
+    Example: imtegrate diff published.json openapi.json
+    """
+    from contract.diff import compare  # noqa: PLC0415
+
+    with clear_errors():
+        changes = compare(compile_contract(load(old)), compile_contract(load(new)))
+    if as_json:
+        print_json([change.as_json() for change in changes])
+    else:
+        for change in changes:
+            typer.echo(str(change))
+    if any(change.severity == "breaks" for change in changes):
+        raise typer.Exit(1)
+
+
+COMMANDS: Final[tuple[Callable[..., None], ...]] = (check, stub, diff)

@@ -12,8 +12,10 @@ logger = logging.getLogger("imtegrate")
 class News:
     """Tells an operator, in the log."""
 
-    def reloaded(self, _before: Contract, after: Contract) -> None:
+    def reloaded(self, before: Contract, after: Contract) -> None:
         """Another edition is in force."""
+        for line in changes_between(before, after):
+            logger.info("%s", line)
         logger.info("the document %s is in force", after.document.path)
 
     def refused(self, faults: Sequence[Fault]) -> None:
@@ -25,6 +27,13 @@ class News:
     def broken(self, error: Exception) -> None:
         """The handlers cannot be imported: the last good ones stay in force."""
         logger.error("the handlers cannot be imported, and the last good ones stay in force: %s", place_of(error))
+
+
+def changes_between(before: Contract, after: Contract) -> list[str]:
+    """What callers will notice, a line each."""
+    from contract.diff import compare  # noqa: PLC0415 (needed only when something changed)
+
+    return [str(change) for change in compare(before, after)]
 
 
 def place_of(error: Exception) -> str:

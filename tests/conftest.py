@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -134,17 +135,19 @@ def serving(make_database_url: Callable[[], str], tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("serve")
     url = make_database_url()
     root = create_organisation(url, folder)
-    with running("serve", "--spec", DOCUMENT, "--database-url", url, cwd=folder) as service:
-        serving = Serving(service, url, root, folder)
+    with (
+        running("serve", "--spec", DOCUMENT, "--database-url", url, cwd=folder) as service,
+        closing(Serving(service, url, root, folder)) as serving,
+    ):
         yield serving
-        serving.http.close()
 
 
 @pytest.fixture(scope="session")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """`imtegrate dev` in an empty folder, with no option but its port; shared by all who leave it as it is."""
     folder = tmp_path_factory.mktemp("dev")
-    with running("dev", cwd=folder) as service:
-        serving = Serving(service, f"sqlite:///{folder}/imtegrate.db", {}, folder)
+    with (
+        running("dev", cwd=folder) as service,
+        closing(Serving(service, f"sqlite:///{folder}/imtegrate.db", {}, folder)) as serving,
+    ):
         yield serving
-        serving.http.close()

@@ -1,15 +1,18 @@
 """Starts the real program for a test, and stops it: processes, ports, and a client."""
 
+import asyncio
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPResponse
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+import asyncpg
 import httpx
 import jsonschema_rs
 
@@ -87,15 +91,17 @@ def running(
 
 def _wait_until_ready(service: Running, path: str) -> None:
     deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline:
-        if service.process.poll() is not None:
-            raise AssertionError(f"the program ended:\n{service.log.read_text()}")
-        try:
-            httpx.get(service.url + path, timeout=1)
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
+    # One client for all attempts: making one costs more than what is waited for.
+    with httpx.Client(timeout=1) as client:
+        while time.monotonic() < deadline:
+            if service.process.poll() is not None:
+                raise AssertionError(f"the program ended:\n{service.log.read_text()}")
+            try:
+                client.get(service.url + path)
+            except httpx.TransportError:
+                time.sleep(0.05)
+            else:
+                return
     raise AssertionError(f"the program did not answer:\n{service.log.read_text()}")
 
 
@@ -113,6 +119,12 @@ def imtegrate(
         timeout=60,
         check=False,
     )
+
+
+def imtegrate_each(commands: Iterable[Sequence[str | Path]], cwd: Path) -> list[subprocess.CompletedProcess[str]]:
+    """Run commands side by side, each to its end; in the order given."""
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda arguments: imtegrate(*arguments, cwd=cwd), commands))
 
 
 def create_organisation(url: str, cwd: Path, name: str = "Example") -> dict[str, Any]:
@@ -172,6 +184,24 @@ class Serving:
         done = self.command("keys", "list", "--json")
         assert done.returncode == 0, done.stderr
         return {key["id"]: key for key in json.loads(done.stdout)}
+
+    def kept(self) -> set[str]:
+        """The id of every key, as the database itself has it."""
+        if self.database_url.startswith("sqlite"):
+            with closing(sqlite3.connect(self.database_url.removeprefix("sqlite:///"))) as connection:
+                return {key_id for (key_id,) in connection.execute("SELECT id FROM api_keys")}
+
+        async def ask() -> set[str]:
+            connection = await asyncpg.connect(self.database_url)
+            rows = await connection.fetch("SELECT id FROM api_keys")
+            await connection.close()
+            return {str(row["id"]) for row in rows}
+
+        return asyncio.run(ask())
+
+    def close(self) -> None:
+        """Let go of the client."""
+        self.http.close()
 
     def revoke(self, key: Mapping[str, Any]) -> None:
         """Revoke a key by the command line."""

@@ -56,7 +56,7 @@ def test_faults_are_one_json_value(broken: Path) -> None:
         assert (fault["file"], fault["line"] > 1) == (str(broken), True)
 
 
-@pytest.mark.parametrize("content", [None, b"{", b"\xff", b"[]", b"{}"])
+@pytest.mark.parametrize("content", [None, b"\xff", b"[]", b"{}"])
 def test_what_is_no_document_is_told(tmp_path: Path, content: bytes | None) -> None:
     """A file that is missing, or holds no OpenAPI, is a fault like any other, exit 1."""
     path = tmp_path / "other.json"

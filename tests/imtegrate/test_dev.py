@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from running import KEYS, Serving, faults_of, imtegrate, running
+from running import KEYS, Serving, faults_of, imtegrate, imtegrate_each, running
 
 
 def test_it_makes_its_database(dev: Serving) -> None:
@@ -47,13 +47,13 @@ def test_nobody_is_development(dev: Serving) -> None:
     assert dev.listed()[made["id"]]["org_id"] == made["org_id"]
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "::", "::ffff:192.0.2.1", "example.com", ""])
-def test_it_binds_loopback_only(tmp_path: Path, host: str) -> None:
+def test_it_binds_loopback_only(tmp_path: Path) -> None:
     """Any address but a loopback one is a usage error that names `serve`; nothing is made."""
-    done = imtegrate("dev", "--host", host, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "loopback" in done.stderr
-    assert "imtegrate serve" in done.stderr
+    hosts = ("192.0.2.1", "::", "::ffff:192.0.2.1", "example.com", "")
+    for done in imtegrate_each([("dev", "--host", host) for host in hosts], tmp_path):
+        assert done.returncode == 2
+        assert "loopback" in done.stderr
+        assert "imtegrate serve" in done.stderr
     assert not list(tmp_path.iterdir())
 
 

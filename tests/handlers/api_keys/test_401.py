@@ -129,12 +129,12 @@ def test_a_revoked_key_stops_with_the_next_request(serving: Serving) -> None:
 
 def test_a_refused_request_makes_nothing(serving: Serving, credentials: dict[str, list[bytes]]) -> None:
     """Nothing is kept of a request that was refused."""
-    before = serving.listed().keys()
+    before = serving.kept()
     body = b'{"name": "should not be"}'
     length = b"Content-Length: %d" % len(body)
     for lines in credentials.values():
         refused(serving, *lines, b"Content-Type: application/json", length, body=body)
-    assert serving.listed().keys() == before
+    assert serving.kept() == before
 
 
 def test_the_input_is_not_echoed(serving: Serving) -> None:

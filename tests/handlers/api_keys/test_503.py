@@ -23,10 +23,8 @@ def impatient(make_database_url: Callable[[], str], tmp_path_factory: pytest.Tem
     url = make_database_url()
     root = create_organisation(url, folder)
     arguments = ("serve", "--spec", DOCUMENT, "--database-url", url, "--deadline", DEADLINE)
-    with running(*arguments, cwd=folder) as service:
-        serving = Serving(service, url, root, folder)
+    with running(*arguments, cwd=folder) as service, closing(Serving(service, url, root, folder)) as serving:
         yield serving
-        serving.http.close()
 
 
 @contextmanager
@@ -68,10 +66,9 @@ def test_a_database_that_does_not_answer_is_unavailable(impatient: Serving) -> N
 def on_postgresql(make_postgresql_url: Callable[[], str], tmp_path: Path) -> Iterator[Serving]:
     """`dev` on PostgreSQL, which makes its schema itself."""
     url = make_postgresql_url()
-    with running("dev", "--database-url", url, "--deadline", DEADLINE, cwd=tmp_path) as service:
-        serving = Serving(service, url, {}, tmp_path)
+    arguments = ("dev", "--database-url", url, "--deadline", DEADLINE)
+    with running(*arguments, cwd=tmp_path) as service, closing(Serving(service, url, {}, tmp_path)) as serving:
         yield serving
-        serving.http.close()
 
 
 def test_a_lost_database_is_found_again(on_postgresql: Serving, server_url: str) -> None:

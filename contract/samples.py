@@ -1,0 +1,373 @@
+"""Values that a schema admits, chosen at the edges: the bounds, the members left out, one kind of value after another.
+
+Nothing is drawn at random: the same schema gives the same values. What is made is a guess that is then judged by the
+compiled schema, so a rule here may be rough, but never makes a wrong value count.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final
+
+from contract.bundle import JSON, LIST, MAP, ONE, Bundle
+from contract.coercion import type_of
+from contract.containment import compiled, literals_of
+from contract.patterns import texts_of
+
+MAX_VALUES: Final = 400
+"""Values of one schema."""
+
+MAX_LENGTH: Final = 20_000
+"""Characters of one text, and items of one list: a witness is to be read."""
+
+_MAX_PARTS: Final = 40
+"""Values of one member, item or branch."""
+
+_MAX_DEPTH: Final = 7
+_MAX_STEPS: Final = 2_000
+"""Schemas looked at for one set of values."""
+
+UNDECLARED: Final = "undeclared"
+"""The name of a member that no document declares."""
+
+_FORMATS: Final[Mapping[str, Sequence[str]]] = {
+    "date": ("2024-02-29",),
+    "date-time": ("2024-02-29T12:00:00Z", "2024-02-29T12:00:00.5+01:00"),
+    "duration": ("P1D",),
+    "email": ("a@example.com",),
+    "hostname": ("example.com",),
+    "idn-email": ("a@example.com",),
+    "idn-hostname": ("example.com",),
+    "ipv4": ("192.0.2.1",),
+    "ipv6": ("2001:db8::1",),
+    "iri": ("https://example.com/",),
+    "iri-reference": ("/a",),
+    "json-pointer": ("/a",),
+    "regex": ("a",),
+    "relative-json-pointer": ("0",),
+    "time": ("12:00:00Z",),
+    "uri": ("https://example.com/",),
+    "uri-reference": ("/a",),
+    "uri-template": ("/{a}",),
+    "uuid": ("6f1d1c54-6f0e-4b3c-9a3b-3f2c8d1e5a70",),
+}
+_TEXTS: Final = ("", "a", "A", "0", "-1", "1.5", "true", "null", "a b", "é", "a/b", "a\n")
+_NUMBERS: Final = (0, 1, -1, 2, 0.5, -0.5, 1000, 10**12, -(10**12))
+_PLAIN: Final[tuple[JSON, ...]] = ("a", 1, True, None, 0.5, [], {}, ["a"], {"a": 1})
+"""One value of each kind, where a schema does not say which."""
+
+
+@dataclass(slots=True)
+class Edges:
+    """What the schemas of both sides mention, pooled: values of one are worth trying at the edges of the other."""
+
+    texts: list[str] = field(default_factory=list)
+    numbers: list[Any] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    others: list[JSON] = field(default_factory=list)
+
+    def add(self, schema: Bundle) -> "Edges":
+        """Take in what a schema mentions."""
+        for value in schema.hints:
+            self._add_value(value)
+        for part in (schema.root, *schema.definitions.values()):
+            self._add_schema(part)
+        return self
+
+    def _add_schema(self, schema: JSON) -> None:
+        if not isinstance(schema, Mapping):
+            return
+        for keyword, value in schema.items():
+            self._add_bounds(keyword, value)
+            if keyword in ("const", "enum"):
+                for each in value if keyword == "enum" else [value]:
+                    self._add_value(each)
+            elif keyword == "required":
+                _put(self.names, *value)
+            elif keyword in ONE:
+                self._add_schema(value)
+            elif keyword in LIST:
+                for each in value:
+                    self._add_schema(each)
+            elif keyword in MAP:
+                _put(self.names, *(value if keyword != "patternProperties" else ()))
+                for each in value.values():
+                    self._add_schema(each)
+
+    def _add_bounds(self, keyword: str, value: Any) -> None:
+        if keyword.endswith(("Length", "Items", "Properties", "Contains")) and type_of(value) == "integer":
+            _put(self.sizes, int(value), int(value) + 1, max(int(value) - 1, 0))
+        elif "imum" in keyword or keyword == "multipleOf":
+            _put(self.numbers, *_beside(value))
+        elif keyword == "pattern":
+            _put(self.texts, *(literals_of(value) or islice(texts_of(value), _MAX_PARTS)))
+        elif keyword == "format":
+            _put(self.texts, *_FORMATS.get(value, ()))
+
+    def _add_value(self, value: JSON) -> None:
+        pools: dict[str, list[Any]] = {"string": self.texts, "integer": self.numbers, "number": self.numbers}
+        _put(pools.get(type_of(value), self.others), value)
+
+
+def samples(schema: Bundle, edges: Edges) -> list[JSON]:
+    """Values that `schema` admits, the plainest first."""
+    return _Sampler(schema, edges).values(schema.root, 0)
+
+
+class _Sampler:
+    def __init__(self, schema: Bundle, edges: Edges) -> None:
+        self._bundle = schema
+        self._edges = edges
+        self._steps = 0
+        self._judges: dict[int, tuple[JSON, Callable[[Any], bool]]] = {}
+
+    def values(self, schema: JSON, depth: int) -> list[JSON]:
+        """Admitted values of a part of the bundle; none where it is too deep to be looked into."""
+        self._steps += 1
+        if schema is False or depth > _MAX_DEPTH or self._steps > _MAX_STEPS:
+            return []
+        if schema is True or schema == {}:
+            return list(_PLAIN)
+        is_valid = self._judge(schema)
+        limit = MAX_VALUES if depth == 0 else _MAX_PARTS
+        admitted = (value for value in self._guesses(schema, depth) if _judged(is_valid, value))
+        return list(islice(_distinct(admitted), limit))
+
+    def _judge(self, schema: JSON) -> Callable[[Any], bool]:
+        if id(schema) not in self._judges:
+            # The schema is kept, for its id to stay its own.
+            self._judges[id(schema)] = schema, compiled(self._bundle, schema)
+        return self._judges[id(schema)][1]
+
+    def _guesses(self, schema: Mapping[str, Any], depth: int) -> Iterator[JSON]:
+        if "const" in schema:
+            yield schema["const"]
+        yield from schema.get("enum", ())
+        for alternative in self._alternatives(schema):
+            yield from self.values(alternative, depth + 1)
+        makers = {
+            "string": self._texts, "integer": self._numbers, "number": self._numbers, "boolean": _booleans,
+            "null": _nulls, "array": self._lists, "object": self._objects,
+        }  # fmt: skip
+        for type_ in _types(schema):
+            yield from makers[type_](schema, depth)
+        yield from self._bundle.hints
+        yield from self._edges.others
+
+    def _alternatives(self, schema: Mapping[str, Any]) -> Iterator[JSON]:
+        """The schema with what it is composed of written into it, one alternative after another."""
+        if "$ref" in schema:
+            yield _merged(_without(schema, "$ref"), self._bundle.target(schema))
+        elif schema.get("allOf"):
+            merged: JSON = _without(schema, "allOf")
+            for part in schema["allOf"]:
+                merged = _merged(merged, part)
+            yield merged
+        elif "anyOf" in schema or "oneOf" in schema:
+            keyword = "anyOf" if "anyOf" in schema else "oneOf"
+            for branch in schema[keyword]:
+                yield _merged(_without(schema, keyword), branch)
+        elif "if" in schema:
+            rest = _without(schema, "if", "then", "else")
+            yield _merged(_merged(rest, schema["if"]), schema.get("then", True))
+            yield _merged(rest, schema.get("else", True))
+        elif schema.get("dependentSchemas"):
+            rest = _without(schema, "dependentSchemas")
+            yield rest
+            for name, part in schema["dependentSchemas"].items():
+                yield _merged(_merged(rest, part), {"required": [name]})
+
+    def _texts(self, schema: Mapping[str, Any], _depth: int) -> Iterator[JSON]:
+        if "pattern" in schema:
+            yield from islice(texts_of(schema["pattern"]), _MAX_PARTS)
+        yield from _FORMATS.get(schema.get("format", ""), ())
+        least, most = schema.get("minLength", 0), schema.get("maxLength")
+        sizes = _sizes(least, most, self._edges.sizes)
+        if 0 < least <= MAX_LENGTH:
+            yield "a" * least
+        yield from _TEXTS[1:]
+        yield from ("a" * size for size in sizes)
+        yield from self._edges.texts
+        # A text cut or drawn out to an edge.
+        for text in self._edges.texts[:_MAX_PARTS]:
+            yield from (text + "a" * (size - len(text)) for size in sizes if size > len(text))
+            yield from (text[:size] for size in sizes if size < len(text))
+        yield ""
+
+    def _numbers(self, schema: Mapping[str, Any], _depth: int) -> Iterator[JSON]:
+        bounds = [schema[k] for k in schema if "imum" in k and type_of(schema[k]) in ("integer", "number")]
+        yield from _NUMBERS[:2]
+        yield from (number for bound in bounds for number in _beside(bound))
+        if (step := schema.get("multipleOf")) is not None:
+            yield from (step * factor for factor in (1, 2, 3, -1, 5, 7, 100))
+            yield from (step * (bound // step + 1) for bound in bounds)
+        yield from self._edges.numbers
+        yield from _NUMBERS
+
+    def _lists(self, schema: Mapping[str, Any], depth: int) -> Iterator[JSON]:
+        first = [self.values(part, depth + 1) for part in schema.get("prefixItems", ())]
+        rest = self.values(schema.get("items", True), depth + 1)
+        needed = [self.values(schema["contains"], depth + 1)] if "contains" in schema else []
+        least, most = schema.get("minItems", 0), schema.get("maxItems")
+        for size in _distinct([least, *_sizes(least, most, [1, 2, *self._edges.sizes])]):
+            if size > MAX_LENGTH or (size > len(first) and not rest) or not all(first[:size]):
+                continue
+            yield (base := _filled(first, rest, size))
+            yield (mixed := _filled(first, rest, size, mixed=True))
+            options = needed[0] if needed else rest
+            for index in {0, size - 1} if size else ():
+                for value in [*(first[index] if index < len(first) else rest), *options][: _MAX_PARTS * 2]:
+                    yield [*base[:index], value, *base[index + 1 :]]
+                    if schema.get("uniqueItems"):
+                        yield [*mixed[:index], value, *mixed[index + 1 :]]
+
+    def _objects(self, schema: Mapping[str, Any], depth: int) -> Iterator[JSON]:
+        declared = schema.get("properties", {})
+        parts = {name: self.values(member, depth + 1) for name, member in declared.items()}
+        other = schema.get("additionalProperties", True)
+        # What may be beside the declared members is looked at only when it is needed or says something.
+        others = self.values(other, depth + 1) if other is not False else []
+        needed = [*schema.get("required", ())]
+        parts |= {name: others for name in needed if name not in parts}
+        if all(parts[name] for name in needed):
+            base = {name: parts[name][0] for name in needed}
+            full = {**base, **{name: values[0] for name, values in parts.items() if values}}
+            yield base
+            yield full
+            yield from _varied(base, full, parts)
+            yield from self._with_others(schema, base, full, others, depth)
+
+    def _with_others(
+        self,
+        schema: Mapping[str, Any],
+        base: Mapping[str, JSON],
+        full: Mapping[str, JSON],
+        others: Sequence[JSON],
+        depth: int,
+    ) -> Iterator[JSON]:
+        """Objects with members that are not declared."""
+        names = [name for name in self._edges.names if name not in schema.get("properties", {})]
+        for name in [UNDECLARED, *names]:
+            for value in others[:_MAX_PARTS]:
+                yield {**base, name: value}
+                yield {**full, name: value}
+        for pattern, part in schema.get("patternProperties", {}).items():
+            for name in islice(texts_of(pattern), 4):
+                yield from ({**base, name: value} for value in self.values(part, depth + 1))
+        if "propertyNames" in schema:
+            for name in self.values(schema["propertyNames"], depth + 1):
+                yield from ({**base, name: value} for value in others[:2] if isinstance(name, str))
+        least, most = schema.get("minProperties", 0), schema.get("maxProperties")
+        for size in _sizes(least, most, self._edges.sizes):
+            if others and size <= _MAX_PARTS:
+                filled = {**base, **{f"{UNDECLARED}{index}": others[0] for index in range(size - len(base))}}
+                yield filled
+            yield dict(islice({**base, **full}.items(), size))
+
+
+def _varied(base: Mapping[str, JSON], full: Mapping[str, JSON], parts: Mapping[str, Sequence[JSON]]) -> Iterator[JSON]:
+    """Each value of each member, beside little and beside much; each member left out."""
+    for size in range(_MAX_PARTS):
+        for name, values in parts.items():
+            if size < len(values):
+                yield {**base, name: values[size]}
+    for name in full:
+        if name not in base:
+            yield _without(full, name)
+    for name, values in parts.items():
+        yield from ({**full, name: value} for value in values)
+
+
+def _filled(first: Sequence[Sequence[JSON]], rest: Sequence[JSON], size: int, *, mixed: bool = False) -> list[JSON]:
+    heads = [values[0] for values in first[:size]]
+    return [*heads, *[rest[i % len(rest) if mixed else 0] for i in range(size - len(heads))]]
+
+
+def _merged(one: JSON, other: JSON) -> JSON:
+    """A schema of what both admit, roughly."""
+    if one is False or other is False:
+        return False
+    if one is True or other is True:
+        return other if one is True else one
+    merged = dict(one)
+    for keyword, value in other.items():
+        merged[keyword] = _both(keyword, merged[keyword], value) if keyword in merged else value
+    return merged
+
+
+def _both(keyword: str, one: Any, other: Any) -> Any:
+    if keyword in ("properties", "patternProperties", "dependentSchemas"):
+        return {**one, **{n: {"allOf": [one[n], part]} if n in one else part for n, part in other.items()}}
+    if keyword == "required":
+        return [*one, *(name for name in other if name not in one)]
+    if keyword == "allOf":
+        return [*one, *other]
+    if keyword in ONE and keyword in ("items", "additionalProperties", "propertyNames"):
+        return {"allOf": [one, other]}
+    if keyword == "type":
+        types = [t for t in _listed(one) if t in _listed(other) or (t == "integer" and "number" in _listed(other))]
+        return types or one
+    if keyword.startswith("min") or keyword == "exclusiveMinimum":
+        return max(one, other)
+    if keyword.startswith("max") or keyword == "exclusiveMaximum":
+        return min(one, other)
+    if keyword == "enum":
+        return [value for value in one if value in other] or one
+    return other
+
+
+def _types(schema: Mapping[str, Any]) -> list[str]:
+    if "type" in schema:
+        return _listed(schema["type"])
+    return ["string", "integer", "boolean", "null", "array", "object"]
+
+
+def _listed(types: Any) -> list[str]:
+    return [types] if isinstance(types, str) else list(types)
+
+
+def _beside(number: Any) -> list[Any]:
+    """A bound, and what lies on either side of it."""
+    half = Decimal("0.5") if isinstance(number, Decimal) else 0.5
+    return [number, number + 1, number - 1, number + half, number - half]
+
+
+def _booleans(_schema: Any, _depth: int) -> Iterator[JSON]:
+    yield from (True, False)
+
+
+def _nulls(_schema: Any, _depth: int) -> Iterator[JSON]:
+    yield None
+
+
+def _sizes(least: int, most: int | None, pool: Iterable[int]) -> list[int]:
+    """Sizes within bounds: the bounds, and of the pool what lies between."""
+    highest = MAX_LENGTH if most is None else min(most, MAX_LENGTH)
+    return sorted({int(size) for size in (least, least + 1, most or 0, *pool) if least <= size <= highest})
+
+
+def _without(schema: Mapping[str, Any], *keywords: str) -> dict[str, Any]:
+    return {keyword: value for keyword, value in schema.items() if keyword not in keywords}
+
+
+def _put(pool: list[Any], *values: Any) -> None:
+    pool += [value for value in values if not any(value == known and type(value) is type(known) for known in pool)]
+
+
+def _distinct(values: Iterable[JSON]) -> Iterator[JSON]:
+    seen: set[str] = set()
+    for value in values:
+        key = repr(value)
+        if key not in seen:
+            seen.add(key)
+            yield value
+
+
+def _judged(is_valid: Callable[[Any], bool], value: JSON) -> bool:
+    try:
+        return is_valid(value)
+    except (ValueError, OverflowError):
+        # A guess that cannot even be judged is none.
+        return False
