@@ -99,14 +99,20 @@ SCHEMAS: Final[dict[str, Any]] = {
             "mixed": {"enum": ["a", 2, 2.5, {"x": 1}, [1], None, True]},
             "redundant": {"anyOf": [{"const": "a"}, {"type": "string"}]},
             "map": {"type": "object", "additionalProperties": reference("Status")},
-            "pattern": {"type": "object", "patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": False},
+            "pattern": {
+                "type": "object",
+                "patternProperties": {"^x": {"type": "integer"}},
+                "additionalProperties": False,
+            },
             "free": {"type": "object"},
             "closed": {"type": "object", "properties": {}, "additionalProperties": False},
             "tuple": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": False},
             "open_tuple": {"type": "array", "prefixItems": [{"type": "string"}]},
             "nested": {"type": "object", "properties": {"deep": {"type": "object", "properties": {"er": {}}}}},
             "list": {"type": "array", "items": {"type": "object", "properties": {"list": {"type": "array"}}}},
-            "both": {"allOf": [reference("Plain"), {"properties": {"more": {"type": "integer"}}, "required": ["more"]}]},
+            "both": {
+                "allOf": [reference("Plain"), {"properties": {"more": {"type": "integer"}}, "required": ["more"]}],
+            },
             "narrowed": {"allOf": [{"type": ["string", "null"]}, {"type": ["string", "integer"]}]},
             "either": {
                 "type": "object",
@@ -136,7 +142,11 @@ SCHEMAS: Final[dict[str, Any]] = {
 PARAMETERS: Final = [
     parameter("id", location="path", required=True),
     *[parameter(name) for name in dir(builtins) if name.islower()],
-    *[parameter(name) for name in (*keyword.kwlist, *keyword.softkwlist) if name.lower() not in ("none", "true", "false")],
+    *[
+        parameter(name)
+        for name in (*keyword.kwlist, *keyword.softkwlist)
+        if name.lower() not in ("none", "true", "false")
+    ],
     parameter("timeout", {"type": "integer", "default": 5}),
     parameter("token", {"type": "string", "default": "abc"}),
     parameter("ratio", {"type": "number", "default": 1}),
@@ -160,7 +170,8 @@ DOCUMENT: Final[dict[str, Any]] = {
                 "every thing",
                 operationId="allOfIt",
                 summary=NASTY,
-                description=f"{NASTY}\n\nReturns:\n\nArgs\n----\n{'word ' * 60}\n{'長い説明 ' * 40}\n{'x' * 200}\n\n\u043d\u0435 \u0441 \u0438",
+                description=f"{NASTY}\n\nReturns:\n\nArgs\n----\n{'word ' * 60}\n{'長い説明 ' * 40}\n"
+                f"{'x' * 200}\n\n\u043d\u0435 \u0441 \u0438",
                 parameters=PARAMETERS,
                 requestBody=body(reference("Everything"), required=True),
             ),
@@ -191,7 +202,12 @@ DOCUMENT: Final[dict[str, Any]] = {
                     required=True,
                 ),
             ),
-            "delete": {"operationId": "l", "tags": ["1st"], "summary": "x" * 300, "responses": {"204": {"description": ""}}},
+            "delete": {
+                "operationId": "l",
+                "tags": ["1st"],
+                "summary": "x" * 300,
+                "responses": {"204": {"description": ""}},
+            },
             "get": operation("日本", operationId="str", requestBody=body(reference("Loop"))),
         },
         "/same": {
@@ -362,7 +378,8 @@ def test_what_people_wrote_stays(rich: Contract, out: Path) -> None:
         '"""Words."""\n\nVALUE = 1\n',
         '"""Words."""\n\n\ndef mine() -> None:\n    """Mine."""\n',
         '"""Words."""\n\nimport logging\n\nlogging.info("x")\n',
-        '"""Words."""\n\nimport logging\n\nimport httpx\n\nimport contract\n\n__all__ = ["contract", "httpx", "logging"]\n',
+        '"""Words."""\n\nimport logging\n\nimport httpx\n\n'
+        'import contract\n\n__all__ = ["contract", "httpx", "logging"]\n',
         '"""Words."""\n\nfrom contract import Request\n\n__all__ = ["Request"]\n',
         '"""Words."""\n\nfrom pathlib import Path\n\nHERE = Path()',
         '"""Words."""\r\n\r\nVALUE = 1\r\n',
@@ -373,7 +390,7 @@ def test_what_people_wrote_stays(rich: Contract, out: Path) -> None:
     ],
 )
 def test_existing_text_survives_byte_for_byte(rich: Contract, out: Path, text: str) -> None:
-    """Every line that stood in a module stands there afterwards, in order; where that cannot be, the stubs go beside."""
+    """Every line that stood in a module stands there afterwards, in order; else the stubs go beside it."""
     out.mkdir()
     (out / "b.py").write_bytes(text.encode())
     if text.startswith("this"):
