@@ -378,8 +378,10 @@ def test_what_people_wrote_stays(rich: Contract, out: Path) -> None:
         '"""Words."""\n\nVALUE = 1\n',
         '"""Words."""\n\n\ndef mine() -> None:\n    """Mine."""\n',
         '"""Words."""\n\nimport logging\n\nlogging.info("x")\n',
-        '"""Words."""\n\nimport logging\n\nimport httpx\n\n'
-        'import contract\n\n__all__ = ["contract", "httpx", "logging"]\n',
+        (
+            '"""Words."""\n\nimport logging\n\nimport httpx\n\n'
+            'import contract\n\n__all__ = ["contract", "httpx", "logging"]\n'
+        ),
         '"""Words."""\n\nfrom contract import Request\n\n__all__ = ["Request"]\n',
         '"""Words."""\n\nfrom pathlib import Path\n\nHERE = Path()',
         '"""Words."""\r\n\r\nVALUE = 1\r\n',
