@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from contract.binding import Bound
 from contract.dispatch import Dispatch
@@ -11,10 +11,7 @@ from contract.operation import Contract
 from contract.request import ASGIApp
 from contract.routing import build_connexion
 from contract.security import Security, Verifiers
-from contract.validation import Validation
-
-MAX_BODY_SIZE: Final = 1 << 20
-"""Bytes of a request's body, unless a setting says otherwise."""
+from contract.validation import MAX_BODY_SIZE, Validation
 
 
 def build_app(

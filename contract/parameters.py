@@ -8,6 +8,7 @@ from urllib.parse import unquote, unquote_plus
 
 from contract import json_text
 from contract.coercion import Coerce, compile_coercion, types_of
+from contract.findings import Findings
 from contract.problem import ValidationError
 
 if TYPE_CHECKING:
@@ -78,27 +79,25 @@ class Parameter:
         """Where its faults are."""
         return self.location, self.name
 
-    def take(self, raw: Raw, errors: list[ValidationError]) -> Any:
-        """The parameter's value, judged and completed; its faults go to `errors`."""
+    def take(self, raw: Raw, findings: Findings) -> Any:
+        """The parameter's value, judged and completed; its faults go to `findings`."""
         try:
             value = self.read(raw)
         except Malformed as error:
-            errors.append(ValidationError(self.loc, str(error), "parameter_malformed"))
+            findings.add(ValidationError(self.loc, str(error), "parameter_malformed"))
             return MISSING
         except NotText:
             message = "Input should be a valid string, unable to parse raw data as a unicode string"
-            errors.append(ValidationError(self.loc, message, "string_unicode"))
+            findings.add(ValidationError(self.loc, message, "string_unicode"))
             return MISSING
         if value is MISSING:
             if self.default:
                 return self.default[0]
             if self.required:
-                errors.append(ValidationError(self.loc, "Field required", "missing"))
+                findings.add(ValidationError(self.loc, "Field required", "missing"))
             return MISSING
         if not self.schema.is_valid(value):
-            errors += self.schema.errors(value, self.loc) or [
-                ValidationError(self.loc, "Input is not valid", "invalid")
-            ]
+            findings.refuse(self.schema, value, self.loc)
             return MISSING
         return value if self.schema.complete is None else self.schema.complete(value)
 

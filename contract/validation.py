@@ -1,10 +1,12 @@
 """Request in: who may call, media type, size, and all that the document says of parameters and body, in that order."""
 
+import asyncio
 from typing import Any, Final
 
 from contract.binding import Bound, Guard
 from contract.body import BodyReader
 from contract.defaults import default_of
+from contract.findings import Findings
 from contract.media import MediaType, is_json, without_bytes
 from contract.operation import Body, Operation
 from contract.parameters import MISSING, NotText, Raw, pairs_of
@@ -17,6 +19,12 @@ from contract.problem import (
     ValidationError,
 )
 from contract.request import KEY, ASGIApp, Receive, Request, Scope, Send
+
+MAX_BODY_SIZE: Final = 1 << 20
+"""Bytes of a request's body, unless a setting says otherwise."""
+
+LARGE: Final = 1 << 15
+"""Bytes of a body whose faults may be so many that naming them takes long."""
 
 _BODY: Final = ("body",)
 _MISSING_BODY: Final = ValidationError(_BODY, "Field required", "missing")
@@ -40,7 +48,10 @@ class Validation:
         try:
             try:
                 text = b"" if body is None else await self._read(request, body, reader, gate)
-                self._judge(request, bound, body, text)
+                findings = self._judge(request, bound, body, text)
+                if findings:
+                    await gate.admit()
+                    raise UnprocessableContent(*await _named(findings, len(text)))
             except Problem:
                 # Who may not call is told that, and nothing of what is wrong with the request.
                 await gate.admit()
@@ -66,9 +77,9 @@ class Validation:
         request.body = framing.media_type
         return text
 
-    def _judge(self, request: Request, bound: Bound, body: Body | None, text: bytes) -> None:
-        """Turn text into values, or raise everything that is wrong with it."""
-        errors: list[ValidationError] = []
+    def _judge(self, request: Request, bound: Bound, body: Body | None, text: bytes) -> Findings:
+        """Turn text into values; everything that is wrong with them."""
+        findings = Findings()
         value: Any = None
         media_type: MediaType | None = None
         if body is not None and text:
@@ -77,11 +88,15 @@ class Validation:
             media_type, parameters = found
             value = media_type.decode(text, parameters)
         if bound.arguments:
-            request.parameters = _take_parameters(request, bound, errors)
+            request.parameters = _take_parameters(request, bound, findings)
         if body is not None:
-            request.body = _judge_body(body, media_type, value, is_there=bool(text), errors=errors)
-        if errors:
-            raise UnprocessableContent(*errors)
+            request.body = _judge_body(body, media_type, value, is_there=bool(text), findings=findings)
+        return findings
+
+
+async def _named(findings: Findings, size: int) -> list[ValidationError]:
+    """The faults of a request whose body has `size` bytes; of a large one in a thread, so that others are served."""
+    return findings.named() if size < LARGE else await asyncio.to_thread(findings.named)
 
 
 class _Gate:
@@ -125,7 +140,7 @@ class _Framing:
                 self.waits = True
 
 
-def _take_parameters(request: Request, bound: Bound, errors: list[ValidationError]) -> dict[str, Any]:
+def _take_parameters(request: Request, bound: Bound, findings: Findings) -> dict[str, Any]:
     scope = request.scope
     try:
         raw = Raw(
@@ -139,7 +154,7 @@ def _take_parameters(request: Request, bound: Bound, errors: list[ValidationErro
         raise UnprocessableContent(ValidationError(("query",), message, "string_unicode")) from None
     taken = {}
     for argument, parameter in zip(bound.arguments, bound.operation.parameters, strict=True):
-        value = parameter.take(raw, errors)
+        value = parameter.take(raw, findings)
         if value is not MISSING:
             taken[argument] = value
     return taken
@@ -153,13 +168,11 @@ def _cookies(request: Request) -> list[tuple[str, str]]:
     return [pair for header in request.headers(b"cookie") for pair in pairs_of(header.decode("latin-1"), ";")]
 
 
-def _judge_body(
-    body: Body, media_type: MediaType | None, value: Any, *, is_there: bool, errors: list[ValidationError]
-) -> Any:
-    """The body as its schema completes it; its faults go to `errors`."""
+def _judge_body(body: Body, media_type: MediaType | None, value: Any, *, is_there: bool, findings: Findings) -> Any:
+    """The body as its schema completes it; its faults go to `findings`."""
     if not is_there or media_type is None:
         if body.required:
-            errors.append(_MISSING_BODY)
+            findings.add(_MISSING_BODY)
             return None
         return _default_of(body)
     schema = media_type.schema
@@ -168,7 +181,7 @@ def _judge_body(
     judged = value if media_type.is_json else without_bytes(value)
     if schema.is_valid(judged):
         return value if schema.complete is None else schema.complete(value)
-    errors += schema.errors(judged, _BODY) or [ValidationError(_BODY, "Input is not valid", "invalid")]
+    findings.refuse(schema, judged, _BODY)
     return None
 
 

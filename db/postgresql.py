@@ -64,9 +64,12 @@ def is_passing(error: Exception) -> bool:
 def explain(error: Exception) -> str:
     """Say in one line why the server does not serve."""
     if isinstance(error, TimeoutError | sa.exc.TimeoutError):
-        return "the database server does not answer"
+        return f"the database server does not answer: {_MEND}"
     reason = " ".join(str(error).split()) or type(error).__name__
-    return f"the database server: {reason}"
+    return f"the database server: {reason}: {_MEND}" if isinstance(error, OSError) else f"the database server: {reason}"
+
+
+_MEND: Final = "see that it runs where --database-url says"
 
 
 class PostgreSQL:

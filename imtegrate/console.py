@@ -11,7 +11,7 @@ import typer
 from contract import DocumentError
 from contract.locate import with_positions
 from db import DatabaseError
-from imtegrate.server import CannotListen
+from imtegrate.listening import CannotListen
 
 UNFOLDED: Final = 1_000_000
 """Characters of a line that is never folded."""

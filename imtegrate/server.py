@@ -22,9 +22,6 @@ from imtegrate.service import Service
 from imtegrate.settings import ServiceSettings
 from imtegrate.watching import follow
 
-BACKLOG: Final = 2048
-"""Connections that may wait to be accepted."""
-
 SHUTDOWN_TIMEOUT: Final = 10
 """Seconds that accepted requests have, once the process was asked to end."""
 
@@ -32,37 +29,6 @@ START_TIMEOUT: Final = 30
 """Seconds that a worker has to begin."""
 
 Announce = Callable[[], None]
-
-
-class CannotListen(OSError):
-    """The address is used, not ours, or not allowed."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        CannotListen: with what is wrong, and how to mend it.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        raise CannotListen(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with --host or --port"
-        ) from None
-    listener.set_inheritable(True)
-    return listener
-
-
-def url_of(listener: socket.socket) -> str:
-    """Where a socket listens, as a URL."""
-    host, port = listener.getsockname()[:2]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return f"http://{shown}:{port}"
 
 
 def run(

@@ -8,6 +8,7 @@ import typer
 from contract import MAX_BODY_SIZE, Contract
 from imtegrate.console import clear_errors
 from imtegrate.examples import example_request
+from imtegrate.listening import listen, url_of
 from imtegrate.logs import configure_logging
 from imtegrate.loopback import is_loopback
 from imtegrate.options import DatabaseURL, Deadline, Host, MaxBodySize, Port, Spec, Workers
@@ -62,7 +63,7 @@ def serve(
 
 def _run(settings: ServiceSettings, announce: Callable[[Contract, str], None]) -> None:
     # Uvicorn and the rest of the service are half of the time that `keys list` would take to start.
-    from imtegrate.server import listen, run, url_of  # noqa: PLC0415
+    from imtegrate.server import run  # noqa: PLC0415
 
     configure_logging()
     with clear_errors(), listen(settings.host, settings.port) as listener:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from compiling import compiled, operation_with
+from contract.findings import Findings
 from contract.parameters import MISSING, Parameter, Raw, pairs_of
 
 COLOURS = {"type": "array", "items": {"type": "string"}}
@@ -92,36 +93,36 @@ def raw(location: str, text: str) -> Raw:
 @pytest.mark.parametrize(("location", "style", "explode", "schema", "text", "value"), TABLE)
 def test_table(location: str, style: str, explode: bool, schema: Any, text: str, value: Any, tmp_path: Path) -> None:
     """Each row of the specification's table is read as the typed value that it stands for."""
-    errors: list[Any] = []
-    assert parameter(tmp_path, location, style, explode, schema).take(raw(location, text), errors) == value
-    assert errors == []
+    findings = Findings()
+    assert parameter(tmp_path, location, style, explode, schema).take(raw(location, text), findings) == value
+    assert not findings
 
 
 @pytest.mark.parametrize(("location", "style", "explode", "schema", "text"), MALFORMED)
 def test_malformed(location: str, style: str, explode: bool, schema: Any, text: str, tmp_path: Path) -> None:
     """What is not written in the parameter's style is one error at the parameter, and never an exception."""
-    errors: list[Any] = []
-    taken = parameter(tmp_path, location, style, explode, schema).take(raw(location, text), errors)
+    findings = Findings()
+    taken = parameter(tmp_path, location, style, explode, schema).take(raw(location, text), findings)
     assert taken is MISSING
-    assert [(error.loc, error.type) for error in errors] == [((location, "color"), "parameter_malformed")]
+    assert [(error.loc, error.type) for error in findings.named()] == [((location, "color"), "parameter_malformed")]
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     """Percent-encoded bytes that are not UTF-8 are refused, not replaced."""
-    errors: list[Any] = []
-    parameter(tmp_path, "query", "form", True, {"type": "string"}).take(Raw(query=[("color", "%FF")]), errors)
-    assert [error.type for error in errors] == ["string_unicode"]
+    findings = Findings()
+    parameter(tmp_path, "query", "form", True, {"type": "string"}).take(Raw(query=[("color", "%FF")]), findings)
+    assert [error.type for error in findings.named()] == ["string_unicode"]
 
 
 def test_absent(tmp_path: Path) -> None:
     """A parameter that is absent is missing where it is required, else its default, else nothing."""
-    errors: list[Any] = []
+    findings = Findings()
     described = [
         {"name": "a", "in": "query", "required": True, "schema": {"type": "string"}},
         {"name": "b", "in": "query", "schema": {"type": "integer", "default": 3}},
         {"name": "c", "in": "query", "schema": {"type": "integer"}},
     ]
     contract = compiled(tmp_path, operation_with(parameters=described))
-    taken = [parameter.take(Raw(), errors) for parameter in contract.operations["op"].parameters]
+    taken = [parameter.take(Raw(), findings) for parameter in contract.operations["op"].parameters]
     assert taken == [MISSING, 3, MISSING]
-    assert [(error.loc, error.type) for error in errors] == [(("query", "a"), "missing")]
+    assert [(error.loc, error.type) for error in findings.named()] == [(("query", "a"), "missing")]
