@@ -15,6 +15,8 @@ ALL_TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", 
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.0+)?", re.ASCII)
+
 Coerce = Callable[[str], Any]
 
 
@@ -88,12 +90,20 @@ _UNREADABLE: Final = object()
 
 
 def _number(text: str) -> Any:
-    return json_text.loads(text.encode()) if _NUMBER.fullmatch(text) else _UNREADABLE
+    return _loaded(text) if _NUMBER.fullmatch(text) else _UNREADABLE
 
 
 def _integer(text: str) -> Any:
-    value = _number(text)
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    """Whole numbers, written as such: a text that is another number stays text, and is no integer for that."""
+    return _loaded(text.partition(".")[0]) if _INTEGER.fullmatch(text) else _UNREADABLE
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json_text.loads(text.encode())
+    except json_text.InvalidJSON:
+        # A longer number than we take.
+        return _UNREADABLE
 
 
 def _boolean(text: str) -> Any:

@@ -34,6 +34,11 @@ _CONSUMING: Final = frozenset(
 _NAMED: Final = frozenset({"properties", "patternProperties", "prefixItems"})
 """Of these, the ones that are followed by a name or an index in a schema's path."""
 
+_UNIONS: Final = frozenset({"anyOf", "oneOf"})
+"""Keywords whose members are reported one after another, each with all its faults."""
+
+_COMPONENTS: Final = "#/components/schemas/"
+
 _UNDECLARED: Final = 1 << 30
 """Sorts members that the document does not declare behind those that it does."""
 
@@ -82,11 +87,11 @@ class _Fault:
         return (*prefix, *parts)
 
 
-_RANK_OF_TYPE: Final = 0
+_RANK_OF_TYPE: Final = 2
 _RANKS: Final = {
+    "const": 0,
+    "enum": 1,
     "type": _RANK_OF_TYPE,
-    "const": 1,
-    "enum": 2,
     "maxItems": 3,
     "maxLength": 4,
     "minLength": 5,
@@ -97,11 +102,17 @@ _RANKS: Final = {
     "exclusiveMaximum": 10,
     "minimum": 11,
     "exclusiveMinimum": 12,
+    "minItems": 90,
+    "minProperties": 90,
+    "maxProperties": 90,
 }
 """The order in which Pydantic looks at a value; it reports the first that fails."""
 
 _RANK_OF_MEMBERS: Final = 100
 """Faults of members, which never hide one another."""
+
+_COUNTS_THE_VALID: Final = 90
+"""From this rank on, faults of children hide those of the value: it is counted once all of it is valid."""
 
 _ENDS_THE_LIST: Final = 3
 """Up to this rank, a fault of a value hides those of its children: a list too long is not looked into."""
@@ -114,10 +125,14 @@ def _first_of_each_value(faults: Sequence[_Fault]) -> list[_Fault]:
         if fault.rank < _RANK_OF_MEMBERS and (key not in best or fault.rank < best[key].rank):
             best[key] = fault
     hidden = {key for key, fault in best.items() if fault.rank <= _ENDS_THE_LIST}
+    hidden_by_children = {above for fault in faults for above in _above(fault)}
+    hidden_by_children |= {(fault.value_path, fault.labels) for fault in faults if fault.rank >= _RANK_OF_MEMBERS}
     kept = []
     for fault in faults:
         own = best.get((fault.value_path, fault.labels))
         if fault.rank < _RANK_OF_MEMBERS and own is not fault:
+            continue
+        if fault.rank == _COUNTS_THE_VALID and (fault.value_path, fault.labels) in hidden_by_children:
             continue
         if not any(key in hidden for key in _above(fault)):
             kept.append(fault)
@@ -138,7 +153,7 @@ def _faults(violation: Any, value: Any, node: "Node", labels: Labels) -> list[_F
     where, order = _follow(violation.evaluation_path, path, value, node)
     at_fault = _value_at(value, path)
 
-    if name in ("anyOf", "oneOf") and not _several_hold(kind):
+    if name in _UNIONS and not _several_hold(kind):
         return _faults_of_union(violation, value, node, labels, where, path, name)
     if name == "type" and len(types := [t for t in kind.types if t != "null"]) > 1:
         return [
@@ -161,6 +176,9 @@ def _faults(violation: Any, value: Any, node: "Node", labels: Labels) -> list[_F
         return [
             _member(path, str(inner.instance), labels, order, _UNDECLARED, *_words(inner, str(inner.instance), None)),
         ]
+    if name == "minItems" and len(_tuple_of(where)) >= kind.limit:
+        missing = range(len(at_fault), kind.limit)
+        return [_member(path, index, labels, order, index, "Field required", "missing") for index in missing]
     if name in ("unevaluatedItems", "additionalItems"):
         return [_scalar(path, labels, order, "maxItems", ("Extra items are not permitted", "extra_forbidden"))]
     if name == "falseSchema":
@@ -174,7 +192,15 @@ def _faults_of_union(
 ) -> list[_Fault]:
     """Each member's faults under the member's name; a union with null is reported as if null were not in it."""
     branches = violation.kind.context
-    schemas = where.value.get(keyword, []) if where is not None and isinstance(where.value, Mapping) else []
+    schema = where.value if where is not None and isinstance(where.value, Mapping) else {}
+    schemas = schema.get(keyword, [])
+    if where is not None and isinstance(schema.get("discriminator"), Mapping):
+        told = _branch_told(schema["discriminator"], schemas, _value_at(value, path))
+        if not isinstance(told, int):
+            order = _follow(violation.evaluation_path, path, value, node)[1]
+            return [_scalar(path, labels, order, "type", told)]
+        tag = _value_at(value, path)[schema["discriminator"]["propertyName"]]
+        return [fault for inner in branches[told] for fault in _faults(inner, value, node, (*labels, (len(path), tag)))]
     numbered = [
         (index, context)
         for index, context in enumerate(branches)
@@ -191,6 +217,24 @@ def _faults_of_union(
     return found
 
 
+def _branch_told(discriminator: Mapping[str, Any], schemas: Sequence[Any], value: Any) -> int | tuple[str, str]:
+    """Which member of a union a value's tag tells (OpenAPI 3.1 §4.8.25), or what is wrong with the tag."""
+    name = discriminator["propertyName"]
+    if not isinstance(value, Mapping):
+        return "Input should be a valid dictionary or object to extract fields from", "model_attributes_type"
+    if name not in value:
+        return f"Unable to extract tag using discriminator '{name}'", "union_tag_not_found"
+    references = [str(schema.get("$ref")) if isinstance(schema, Mapping) else "" for schema in schemas]
+    mapping = discriminator.get("mapping") or {}
+    told = mapping.get(value[name], value[name]) if isinstance(value[name], str) else None
+    for reference in (told, f"{_COMPONENTS}{told}"):
+        if reference in references:
+            return references.index(reference)
+    # Pydantic also says what the tag is; input is not echoed.
+    tags = ", ".join(f"'{tag}'" for tag in mapping or [each.rpartition("/")[2] for each in references])
+    return f"Input tag found using '{name}' does not match any of the expected tags: {tags}", "union_tag_invalid"
+
+
 def _several_hold(kind: Any) -> bool:
     return type(kind).__name__ == "OneOfMultipleValid"
 
@@ -201,12 +245,24 @@ def _is_null(schema: Any) -> bool:
     )
 
 
+def _tuple_of(where: "Node | None") -> Sequence[Any]:
+    """The schemas of a tuple's items; none where it is a list."""
+    first = where.value.get("prefixItems") if where is not None and isinstance(where.value, Mapping) else None
+    return first if isinstance(first, list) else ()
+
+
 def _scalar(path: Loc, labels: Labels, order: Any, keyword: str, words: tuple[str, str]) -> _Fault:
     return _Fault(path, path, labels, order, _RANKS.get(keyword, 50), *words)
 
 
 def _member(
-    path: Loc, member: str, labels: Labels, order: tuple[tuple[int, int], ...], position: int, msg: str, type_: str
+    path: Loc,
+    member: str | int,
+    labels: Labels,
+    order: tuple[tuple[int, int], ...],
+    position: int,
+    msg: str,
+    type_: str,
 ) -> _Fault:
     return _Fault((*path, member), path, labels, (*order, (0, position)), _RANK_OF_MEMBERS, msg, type_)
 
@@ -234,6 +290,8 @@ def _follow(
             order.append((0, _rank_of_child(current, step, path[depth], value)))
             value = _value_at(value, (path[depth],))
             depth += 1
+        elif step in _UNIONS and index + 1 < len(steps) and isinstance(branch := steps[index + 1], int):
+            order.append((1, branch))
         current = _step(current, steps[index : index + width])
         index += width
     return current, tuple(order)
@@ -243,7 +301,11 @@ def _step(node: "Node | None", steps: Sequence[str | int]) -> "Node | None":
     if node is None:
         return None
     if steps[0] in ("$ref", "$dynamicRef"):
-        return node.reference(str(steps[0]))
+        found = node.reference(str(steps[0]))
+        if found is not None:
+            # Every schema is compiled by a reference to its place; only a component is one that others refer to.
+            found.is_target = _COMPONENTS in str(node.value[steps[0]])
+        return found
     try:
         return node.child(*steps)
     except (KeyError, IndexError, TypeError):
@@ -284,7 +346,7 @@ _FORMATS: Final = {
     "uuid": ("uuid", "UUID", "UUID input should be a string, bytes or UUID object"),
     "date-time": ("datetime", "datetime", "Input should be a valid datetime"),
     "date": ("date", "date", "Input should be a valid date"),
-    "time": ("time", "time", "Input should be in a valid time format"),
+    "time": ("time", "time", "Input should be a valid time"),
     "duration": ("time_delta", "duration", "Input should be a valid timedelta"),
     "uri": ("url", "URL", "URL input should be a string or URL"),
     "email": ("email", "email address", "Input should be a valid string"),
@@ -323,10 +385,12 @@ def _of_type(expected: str, value: Any, where: "Node | None") -> tuple[str, str]
             return "Input should be a valid number, unable to parse string as a number", "float_parsing"
         return "Input should be a valid number", "float_type"
     if expected == "boolean":
-        if isinstance(value, str | int | float | Decimal):
+        if isinstance(value, str | int) or (isinstance(value, float) and value.is_integer()):
             return "Input should be a valid boolean, unable to interpret input", "bool_parsing"
         return "Input should be a valid boolean", "bool_type"
     if expected == "array":
+        if _tuple_of(where):
+            return "Input should be a valid tuple", "tuple_type"
         return "Input should be a valid list", "list_type"
     if expected == "object":
         if "properties" in schema:
@@ -353,9 +417,10 @@ def _limit(limit: Any) -> str:
     return str(limit)
 
 
-def _length(verb: str, kind: Any, value: Any) -> str:
-    noun = "Dictionary" if isinstance(value, Mapping) else "List"
-    return f"{noun} should have {verb} {_plural(kind.limit, 'item')} after validation, not {len(value)}"
+def _length(verb: str, kind: Any, value: Any, where: "Node | None") -> str:
+    noun = "Dictionary" if isinstance(value, Mapping) else "Tuple" if _tuple_of(where) else "List"
+    actual = "more" if kind.name == "maxProperties" else len(value)
+    return f"{noun} should have {verb} {_plural(kind.limit, 'item')} after validation, not {actual}"
 
 
 def _expected(options: Sequence[Any]) -> str:
@@ -364,11 +429,11 @@ def _expected(options: Sequence[Any]) -> str:
 
 
 def _of_enum(kind: Any, _value: Any, where: "Node | None") -> tuple[str, str]:
-    """FastAPI writes an `Enum` as a component with a title, a `Literal` in place: that tells them apart."""
+    """FastAPI writes an `Enum` as a component, a `Literal` in place: that tells them apart."""
     schema = where.value if where is not None and isinstance(where.value, Mapping) else {}
     options = schema.get("enum", kind.options)
-    is_component = where is not None and where.is_target
-    return f"Input should be {_expected(options)}", "enum" if is_component and "title" in schema else "literal_error"
+    is_component = where is not None and where.is_target and "title" in schema
+    return f"Input should be {_expected(options)}", "enum" if is_component else "literal_error"
 
 
 def _of_format(kind: Any, _value: Any, _where: "Node | None") -> tuple[str, str]:
@@ -398,10 +463,10 @@ _DESCRIBED: Final[Mapping[str, Callable[[Any, Any, "Node | None"], tuple[str, st
     "exclusiveMinimum": lambda kind, _, __: (f"Input should be greater than {_limit(kind.limit)}", "greater_than"),
     "exclusiveMaximum": lambda kind, _, __: (f"Input should be less than {_limit(kind.limit)}", "less_than"),
     "multipleOf": lambda kind, _, __: (f"Input should be a multiple of {_limit(kind.multiple_of)}", "multiple_of"),
-    "minItems": lambda kind, value, _: (_length("at least", kind, value), "too_short"),
-    "maxItems": lambda kind, value, _: (_length("at most", kind, value), "too_long"),
-    "minProperties": lambda kind, value, _: (_length("at least", kind, value), "too_short"),
-    "maxProperties": lambda kind, value, _: (_length("at most", kind, value), "too_long"),
+    "minItems": lambda kind, value, where: (_length("at least", kind, value, where), "too_short"),
+    "maxItems": lambda kind, value, where: (_length("at most", kind, value, where), "too_long"),
+    "minProperties": lambda kind, value, where: (_length("at least", kind, value, where), "too_short"),
+    "maxProperties": lambda kind, value, where: (_length("at most", kind, value, where), "too_long"),
     "const": lambda kind, _, __: (f"Input should be {_expected([kind.expected_value])}", "literal_error"),
     "enum": _of_enum,
     "format": _of_format,

@@ -1,7 +1,7 @@
 """The FastAPI application whose document `openapi.json` is, and what asks an ASGI application in process."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -15,7 +15,7 @@ from contract import ASGIApp
 
 PATH: Final = "/v1/api-keys"
 
-CREATED: Final = {
+CREATED: Final[Mapping[str, Any]] = {
     "id": "01a20a49-f97a-77d4-93e7-c57eae27c49a",
     "org_id": "01a20a49-f97a-77d4-93e7-c57eae27c49b",
     "prefix": "imt_test_00000000",

@@ -199,7 +199,7 @@ def generated() -> Iterator[Sent]:
 
 
 def examples_of(strategy: st.SearchStrategy[Any], take: Callable[[Any], None]) -> None:
-    """The same examples each time."""
+    """The same examples each time, as long as the code is the same, whose constants Hypothesis tries too."""
 
     @seed(SEED)
     @settings(max_examples=300, database=None, deadline=None, suppress_health_check=list(HealthCheck))
@@ -320,7 +320,7 @@ class Tally:
 
 
 def everything() -> Iterator[Sent]:
-    """Every request, always the same."""
+    """Every request."""
     for generator in (combinations, members, lengths, spoilt, strange, media_types, generated):
         yield from generator()
 
