@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import chain, count
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -127,13 +128,13 @@ def python_name(name: str) -> str:
 
 
 def arguments_of(operation: Operation) -> tuple[str, ...]:
-    """The argument of each parameter of an operation; one that is taken gets its location in front."""
+    """The argument of each parameter of an operation; a taken one gets its location in front, or a number behind."""
     taken: set[str] = set()
     names = []
     for parameter in operation.parameters:
-        name = python_name(parameter.name)
-        if name in taken:
-            name = f"{parameter.location}_{name}"
+        plain = python_name(parameter.name)
+        candidates = chain((plain, f"{parameter.location}_{plain}"), (f"{plain}_{number}" for number in count(2)))
+        name = next(candidate for candidate in candidates if candidate not in taken)
         taken.add(name)
         names.append(name)
     return tuple(names)

@@ -96,8 +96,9 @@ class Declarations:
             body = [f'    """{what}"""', *([""] if lines else [])]
             self.texts[name] = "\n".join([f"class {name}(TypedDict):", *body, *_members(lines)])
             return
-        convertible = all(member.isidentifier() and not keyword.iskeyword(member) for member in lines)
-        noqa = "  # noqa: UP013 (a member is called what a type is)" if convertible else ""
+        # Names with two underscores in front are mangled in a class: ruff knows that.
+        is_flagged = all(_is_a_name(member) and not member.startswith("__") for member in lines)
+        noqa = "  # noqa: UP013 (a name would mean something else in a class)" if is_flagged else ""
         entries = [f"        {text_of(member)}: {text}," for member, text in lines.items()]
         self.texts[name] = "\n".join([f"{name} = TypedDict({noqa}", f'    "{name}",', "    {", *entries, "    },", ")"])
 
@@ -110,12 +111,11 @@ class Declarations:
         assert declaration.alias is not None  # only such come here
         name = self._names[declaration]
         members = declaration.alias.members if isinstance(declaration.alias, Either) else (declaration.alias,)
-        if any(isinstance(member, Named) and member.declaration not in self._done for member in members):
+        is_early = any(isinstance(member, Named) and member.declaration not in self._done for member in members)
+        if is_early and may_defer:
             # It would be a text where Python wants a type: it comes after what it refers to.
-            if may_defer:
-                self._deferred.append(declaration)
-                return
-            self.from_typing.add("TypeAlias")
+            self._deferred.append(declaration)
+            return
         self.texts[name] = self._alias(name, declaration.alias)
         self._done.add(declaration)
 
@@ -132,12 +132,17 @@ class Declarations:
         elif isinstance(type_, Of):
             type_ = Of(type_.holder, self._shortened(type_.item, f"{name}Item"))
         text = self._annotation(type_)
-        if text.startswith('"'):
-            return f"{name}: TypeAlias = {text}"
-        if len(line := f"{name} = {text}") <= LINE or not isinstance(type_, Either):
+        head = name
+        if any(True for _ in _declarations_in(type_)):
+            # Within a circle a type checker takes it for a variable unless it is told.
+            self.from_typing.add("TypeAlias")
+            head = f"{name}: TypeAlias"
+        if len(line := f"{head} = {text}") <= LINE or not isinstance(type_, Either) or text.startswith('"'):
             return line
+        if len(f"    {text}") <= LINE:
+            return f"{head} = (\n    {text}\n)"
         first, *others = [self._annotation(member) for member in type_.members]
-        return "\n".join([f"{name} = (", f"    {first}", *(f"    | {other}" for other in others), ")"])
+        return "\n".join([f"{head} = (", f"    {first}", *(f"    | {other}" for other in others), ")"])
 
     # ---- types as text -----------------------------------------------------------------------------------------------
 
@@ -238,7 +243,11 @@ def _members(lines: dict[str, str]) -> list[str]:
 
 def _stands_in_a_class(name: str) -> bool:
     """Whether a member's name may be written as that of an attribute: others are mangled, normalized or no names."""
-    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
+    return name.isascii() and _is_a_name(name) and not name.startswith("__")
+
+
+def _is_a_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)
 
 
 def _plainly(name: str) -> str:

@@ -213,7 +213,8 @@ class _Compiler:
             schema_place = Place(
                 place.uri, place.child("content", media_type, "schema"), Kind.SCHEMA, content[media_type].get("schema")
             )
-            schema = self._schema(self.requests, schema_place) if "schema" in content[media_type] else None
+            said = "schema" in content[media_type]
+            schema = self._schema(self.requests, schema_place) if said else self.requests.anything()
         else:
             schema_place = Place(place.uri, place.child("schema"), Kind.SCHEMA, value.get("schema"))
             schema = self._schema(self.requests, schema_place) if "schema" in value else None

@@ -150,6 +150,10 @@ class Schemas:
             compiled = self._compiled[address] = self.compile_at(place)
         return compiled
 
+    def anything(self) -> Schema:
+        """The schema of what has none: it admits every value."""
+        return self._compile(Node({}, self._registry.resolver(self.document.uri)))
+
     def _meant(self, place: Place) -> Place:
         """Where a schema stands that is nothing but a reference: a thousand answers may share one."""
         if self._has_embedded:

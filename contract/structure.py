@@ -179,5 +179,10 @@ def _children(place: Place) -> Iterator[Place]:
                 yield Place(place.uri, place.child(field, index), kind, item)
         elif holds is Holds.MAP and isinstance(held, Mapping):
             for name, item in held.items():
-                if kind is not Kind.PATH_ITEM or not str(name).startswith("x-"):
+                if not (_takes_extensions(place.kind, kind) and str(name).startswith("x-")):
                     yield Place(place.uri, place.child(field, name), kind, item)
+
+
+def _takes_extensions(holder: Kind, held: Kind) -> bool:
+    """Whether a map is an object that `x-` fields may stand in: Paths and Responses Objects (§4.8.8, §4.8.16)."""
+    return held is Kind.PATH_ITEM or (holder is Kind.OPERATION and held is Kind.RESPONSE)

@@ -7,7 +7,7 @@ import ast
 import builtins
 import keyword
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -37,6 +37,8 @@ _REFUSED: Final = "422"
 _SECRETS: Final = ("pas", "pwd", "token", "secret")
 """Parts of names whose defaults ruff takes for passwords (S107)."""
 
+_BUILTINS: Final = frozenset(name for name in dir(builtins) if not name.startswith("_"))
+
 _INDENT: Final = " " * 4
 
 
@@ -50,10 +52,13 @@ def write_stubs(contract: Contract, package: ModuleType | None, out: Path) -> li
 
     Raises:
         DocumentError: an operation's function can have no name of its own; nothing is written then.
+        SyntaxError: a module in `out` is no Python.
     """
     texts: dict[Path, str] = {}
-    for module, operations in _missing(contract, package, out).items():
-        _add(contract.document, texts, out, module, operations)
+    names = _function_names(contract)
+    tied = {name for name, by_module in names.values() if by_module}
+    for module, operations in _missing(contract, names, package, out).items():
+        _add(contract.document, texts, out, module, operations, tied)
     if texts and not (out / "__init__.py").exists():
         texts = {out / "__init__.py": '"""The functions that answer the operations of the document."""\n', **texts}
     if texts:
@@ -66,12 +71,13 @@ def write_stubs(contract: Contract, package: ModuleType | None, out: Path) -> li
 # ---- which are missing -----------------------------------------------------------------------------------------------
 
 
-def _missing(contract: Contract, package: ModuleType | None, out: Path) -> dict[str, dict[str, Operation]]:
+def _missing(
+    contract: Contract, names: Mapping[str, tuple[str, bool]], package: ModuleType | None, out: Path
+) -> dict[str, dict[str, Operation]]:
     """By module, and by the function's name, the operations that have no function."""
     known = _functions_in(out)
     for name, modules in (functions_of(package) if package is not None else {}).items():
         known.setdefault(name, set()).update(modules)
-    names = _function_names(contract)
     missing: dict[str, dict[str, Operation]] = {}
     for operation in contract.operations.values():
         name, by_module = names[operation.operation_id]
@@ -147,19 +153,27 @@ def _module_of(operation: Operation) -> str:
 
 
 def _add(
-    document: Document, texts: dict[Path, str], out: Path, module: str, operations: Mapping[str, Operation]
+    document: Document,
+    texts: dict[Path, str],
+    out: Path,
+    module: str,
+    operations: Mapping[str, Operation],
+    tied: Collection[str],
 ) -> None:
+    """Put functions into a module; `tied` are the names that only a module tells from others."""
     path = out / f"{module}.py"
     if not path.exists() and path not in texts:
         texts[path] = _new_module(document, operations, out.name)
         return
     text = texts.get(path) or path.read_bytes().decode()
     added = _appended(document, text, operations, out.name)
-    if added is None:
-        # Imports cannot be added there without touching what people wrote: the stubs stand beside it.
-        _add(document, texts, out, f"{module}_stubs", operations)
-    else:
+    if added is not None:
         texts[path] = added
+        return
+    # It cannot be added there without touching what people wrote: the stubs stand beside it.
+    if lost := operations.keys() & set(tied):
+        raise DocumentError([_nameless(operations[name], name) for name in sorted(lost)])
+    _add(document, texts, out, f"{module}_stubs", operations, tied)
 
 
 def _new_module(document: Document, operations: Mapping[str, Operation], package: str) -> str:
@@ -182,7 +196,11 @@ def _appended(document: Document, text: str, operations: Mapping[str, Operation]
     bound = bindings_of(tree)
     if bound.keys() & operations.keys():
         return None
-    types = {name: _shape(node) for name, node in bound.items() if isinstance(node, ast.ClassDef | ast.Assign)}
+    types = {
+        name: _shape(node)
+        for name, node in bound.items()
+        if isinstance(node, ast.ClassDef | ast.Assign | ast.AnnAssign)
+    }
     different: set[str] = set()
     while True:
         written = _Written(document, operations, taken={*(bound.keys() - types.keys()), *different}, bound=set(bound))
@@ -312,7 +330,7 @@ def _argument(stub: _Stub, name: str, parameter: Parameter) -> str:
             default = None
     elif not parameter.required:
         type_, default = either([type_, NONE]), "None"
-    codes = ["A002"] if hasattr(builtins, name) else []
+    codes = ["A002"] if name in _BUILTINS else []
     codes += ["ASYNC109"] if name == "timeout" else []
     codes += ["E741"] if name == "l" else []
     said = f" = {default}" if default is not None else ""
@@ -324,7 +342,7 @@ def _notes(codes: Sequence[str]) -> str:
 
 
 def _of_name(name: str) -> list[str]:
-    codes = ["A001"] if hasattr(builtins, name) else []
+    codes = ["A001"] if name in _BUILTINS else []
     codes += ["E743"] if name == "l" else []
     codes += ["N802"] if any(char.isalpha() and not char.islower() for char in name) else []
     return [*codes, *([] if name.isascii() else ["PLC2401"])]

@@ -8,7 +8,7 @@ import typer
 
 from contract import Fault, compile_contract, load
 from contract.locate import with_positions
-from imtegrate.console import clear_errors, print_json
+from imtegrate.console import clear_errors, print_json, print_table
 from imtegrate.options import AsJSON, DatabaseURL, Spec
 from imtegrate.settings import DEFAULT_DATABASE_URL, default_spec
 
@@ -17,6 +17,9 @@ def check(
     spec: Spec = None,
     *,
     as_json: AsJSON = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="List what is enforced, what is an annotation, and what is not followed.")
+    ] = False,
     database_url: DatabaseURL = DEFAULT_DATABASE_URL,  # noqa: ARG001 (every command takes it)
 ) -> None:
     """Say whether a document can be served, and every fault that it has: one a line, exit 1.
@@ -26,6 +29,9 @@ def check(
     from imtegrate.service import faults_of  # noqa: PLC0415
 
     path = spec or default_spec()
+    if explain:
+        _explain(path, as_json=as_json)
+        return
     faults = with_positions(faults_of(path))
     if as_json:
         print_json([_fault_as_json(fault) for fault in faults])
@@ -47,6 +53,18 @@ def _fault_as_json(fault: Fault) -> dict[str, object]:
         "message": fault.message,
         "mend": fault.mend,
     }
+
+
+def _explain(path: Path, *, as_json: bool) -> None:
+    from contract.explain import explain  # noqa: PLC0415
+
+    with clear_errors():
+        lines = explain(load(path))
+    if as_json:
+        print_json([line.as_json() for line in lines])
+    else:
+        columns = ("pointer", "what", "verdict", "note")
+        print_table("", columns, [(line.pointer or "/", line.what, line.verdict, line.note) for line in lines])
 
 
 def stub(

@@ -129,6 +129,9 @@ SCHEMAS: Final[dict[str, Any]] = {
                 "anyOf": [{"required": ["x"]}, {"required": ["y"]}],
             },
             "many": {"anyOf": [reference(name) for name in NAMES]},
+            "long_of_many": {"anyOf": [{"type": "array", "items": reference(name)} for name in NAMES]},
+            "long_members": {"oneOf": [{"properties": {f"a{n}": {}}} for n in range(3)]},
+            "longer_still": {"oneOf": [{"properties": {f"a{n}": {}}} for n in range(9)]},
             "ref_and_more": {**reference("Plain"), "description": "a sibling"},
             "conditional": {"if": {"required": ["a"]}, "then": {"required": ["b"]}},
             "untyped": {"properties": {"u": {"type": "string"}}},
@@ -313,12 +316,35 @@ def test_every_stub_fits_and_is_answered_501(rich: Contract, out: Path) -> None:
     assert None not in functions
     assert len(set(functions)) == len(functions)
     app = build_app(rich, bound)
+    wanted = {("GET", "/all/1"), ("GET", "/answers"), ("POST", "/same"), ("PATCH", "/same"), ("DELETE", "/things")}
 
-    async def call() -> httpx.Response:
+    async def call() -> set[int]:
+        for each in bound.values():
+            assert each.function is not None
+            given = dict.fromkeys([*each.arguments, "request", *(["body"] if each.takes_body else [])])
+            with pytest.raises(NotImplementedError):
+                await each.function(**given)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-            return await client.get("/all/1")
+            return {(await client.request(method, path)).status_code for method, path in wanted}
 
-    assert asyncio.run(call()).status_code == 501
+    assert asyncio.run(call()) == {501}
+
+
+def test_functions_that_only_a_tag_tells_apart(tmp_path: Path, out: Path) -> None:
+    """Operations whose functions have one name are bound by module, and a module that has no place for one is told."""
+    same = {"get": operation("a", operationId="get-item"), "put": operation("b", operationId="get.item")}
+    contract = compiled(tmp_path, {**DOCUMENT, "paths": {"/same": same}})
+    write_stubs(contract, None, out)
+    bound = bind(contract, imported())
+    assert {name: each.function and each.function.__module__ for name, each in bound.items()} == {
+        "get-item": "written.a",
+        "get.item": "written.b",
+    }
+    assert write_stubs(contract, None, out) == []
+    (out / "b.py").write_text('"""Words."""\n\nRequest = 1\n')
+    with pytest.raises(DocumentError):
+        write_stubs(contract, None, out)
+    assert (out / "b.py").read_text() == '"""Words."""\n\nRequest = 1\n'
 
 
 def test_a_second_run_changes_nothing(rich: Contract, out: Path) -> None:
