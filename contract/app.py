@@ -1,6 +1,6 @@
 """The order of a request, readable at a glance."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,8 @@ def build_app(
     state: Any = None,
     max_body_size: int = MAX_BODY_SIZE,
     translate: Translations | None = None,
+    inner: Sequence[Callable[[ASGIApp], ASGIApp]] = (),
+    head_as_get: bool = False,
 ) -> ASGIApp:
     """The service of a contract, as an ASGI application.
 
@@ -34,6 +36,8 @@ def build_app(
         state: the services that handlers and verifiers find as `request.state`.
         max_body_size: bytes; a larger body is answered 413.
         translate: what an exception from behind the handlers is to a caller.
+        inner: further middlewares, behind routing.
+        head_as_get: whether HEAD is answered where the document has only GET (RFC 9110 §9.3.2).
 
     Raises:
         DocumentError: the document demands a security scheme that nobody verifies.
@@ -45,9 +49,11 @@ def build_app(
         outer=[partial(Errors, translate=translate or {})],
         # Connexion's routing stands here: 404, 405.
         inner=[
+            *inner,
             partial(Security, contract=contract, verifiers=verifiers or {}),
             partial(Validation, max_body_size=max_body_size),
         ],
         beside=beside or {},
         state=state,
+        head_as_get=head_as_get,
     )

@@ -53,6 +53,8 @@ class Answer:
     status: int | None = None
     """None: the document's status of success."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str | None = None
+    """None: the first JSON that the document has for the answer, else the first of any kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -227,7 +228,8 @@ class _Checks:
                 where = "".join(f"/{step}" for step in errors[0].loc) if errors else ""
                 why = f": {where + ' ' if where else ''}{errors[0].msg}" if errors else ""
                 kind = "default" if steps == ("default",) else "example"
-                yield _fault(holder, f"the schema refuses its {kind}{why}", f"mend the {kind} or the schema", *steps)
+                fault = _fault(holder, f"the schema refuses its {kind}{why}", f"mend the {kind} or the schema", *steps)
+                yield replace(fault, stops=kind == "default")
 
 
 _SUBSCHEMAS: Final = frozenset(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from contract import json_text
@@ -73,6 +73,8 @@ class Dispatch:
             raise NotImplementedYet(bound.operation.operation_id) from None
         answer = returned if isinstance(returned, Answer) else Answer(returned)
         plan = self._plan_for(bound, answer.status)
+        if answer.media_type is not None:
+            plan = _of_media_type(plan, bound, answer.media_type)
         text = _text_of(plan, bound, answer)
         headers = plan.headers_of(len(text), answer.headers)
         if plan.required:
@@ -88,6 +90,26 @@ class Dispatch:
                 raise InternalServerError
             plan = plans[status] = _plan(bound, status)
         return plan
+
+
+def _of_media_type(plan: _Plan, bound: Bound, media_type: str) -> _Plan:
+    """The plan for an answer of a media type that the function chose."""
+    response = bound.operation.response_for(plan.status)
+    entry = next((one for one in response.content.entries if one.range == media_type), None) if response else None
+    if entry is None:
+        logger.error("%s answered %s, which the document does not have", bound.operation.operation_id, media_type)
+        raise InternalServerError
+    first = [(b"content-type", _sent(media_type))]
+    return replace(
+        plan, is_json=entry.is_json, has_content=plan.status not in _NO_BODY, schema=entry.schema, first=first
+    )
+
+
+def _sent(media_type: str) -> bytes:
+    """What a range of media types is sent as: it is no media type itself."""
+    return {"*/*": b"application/json", "application/*": b"application/json", "text/*": b"text/plain"}.get(
+        media_type, media_type.encode()
+    )
 
 
 def _statuses(bound: Bound) -> list[int | None]:
@@ -107,7 +129,7 @@ def _plan(bound: Bound, status: int | None) -> _Plan:
         is_json=entry is None or entry.is_json,
         has_content=status not in _NO_BODY and (entry is not None or response is None),
         schema=entry.schema if entry is not None else None,
-        first=[(b"content-type", entry.range.encode())] if entry is not None and status not in _NO_BODY else [],
+        first=[(b"content-type", _sent(entry.range))] if entry is not None and status not in _NO_BODY else [],
         fixed=fixed,
         required=[header.name.lower().encode() for header in headers if header.required],
     )

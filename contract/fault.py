@@ -17,6 +17,8 @@ class Fault:
     line: int | None = None
     """From 1; None where it has not been looked up."""
     column: int | None = None
+    stops: bool = True
+    """Whether the document cannot be served for it; an example that its schema refuses misleads people only."""
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}" if self.line else str(self.path)

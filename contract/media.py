@@ -34,6 +34,8 @@ class MediaType:
     schema: "Schema | None"
     decode: Decode
     is_json: bool
+    described: Mapping[str, Any]
+    """The Media Type Object."""
 
 
 class Content:

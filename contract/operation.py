@@ -275,7 +275,7 @@ class _Compiler:
                 schema = self._schema(schemas, at)
             decode = decoder(media_type, schema, value.get("encoding") or {})
             pointer = place.child("content", media_type)
-            entries.append(MediaType(media_type, pointer, schema, decode, is_json(media_type)))
+            entries.append(MediaType(media_type, pointer, schema, decode, is_json(media_type), value))
         return Content(entries)
 
     def _schema(self, schemas: Schemas, place: Place) -> Schema | None:

@@ -93,8 +93,17 @@ class Routing(RoutingMiddleware):  # type: ignore[misc]  # connexion is untyped
     first does (Connexion's own router tries one after another).
     """
 
-    def __init__(self, app: ASGIApp, *, bound: Mapping[str, Bound], beside: Mapping[str, ASGIApp], state: Any) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        bound: Mapping[str, Bound],
+        beside: Mapping[str, ASGIApp],
+        state: Any,
+        head_as_get: bool,
+    ) -> None:
         super().__init__(app)
+        self._head_as_get = head_as_get
         self._bound = bound
         self._beside = beside
         self._state = state
@@ -126,6 +135,8 @@ class Routing(RoutingMiddleware):  # type: ignore[misc]  # connexion is untyped
         if methods is None:
             raise NotFound
         bound = methods.get(scope["method"])
+        if bound is None and self._head_as_get and scope["method"] == "HEAD":
+            bound = methods.get("GET")
         if bound is None:
             raise MethodNotAllowed(list(methods))
         scope[KEY] = Request(scope, bound, values, self._state)
@@ -205,9 +216,10 @@ def build_connexion(
     *,
     beside: Mapping[str, ASGIApp],
     state: Any,
+    head_as_get: bool = False,
 ) -> ASGIApp:
     """Connexion's stack: `outer` middlewares, its routing, `inner` ones, and `dispatch` at the end."""
-    routing = partial(Routing, bound=bound, beside=beside, state=state)
+    routing = partial(Routing, bound=bound, beside=beside, state=state, head_as_get=head_as_get)
     middleware = ConnexionMiddleware(dispatch, middlewares=[*outer, routing, *inner])
     middleware.apis.append(API(Specification31(contract), base_path=None, resolver=BoundResolver(bound)))
     # Connexion would build the stack with the first request; what is wrong with it is to be known at start.

@@ -118,8 +118,10 @@ def extractor(described: Mapping[str, Any]) -> Extract | None:
     if kind in ("oauth2", "openIdConnect"):
         return _bearer
     if kind == "http":
-        return _HTTP.get(str(described.get("scheme")).lower())
-    return None
+        scheme = str(described.get("scheme")).lower()
+        return _HTTP.get(scheme) or _of_scheme(scheme.encode("latin-1", "replace"))
+    # Mutual TLS is the transport's: the request itself shows nothing of it.
+    return _shown_elsewhere if kind == "mutualTLS" else None
 
 
 def challenge_of(described: Mapping[str, Any]) -> str:
@@ -141,6 +143,20 @@ def _authorization(request: Request, scheme: bytes) -> bytes | None:
 def _bearer(request: Request) -> str | None:
     found = _authorization(request, b"bearer")
     return found.decode("latin-1") if found is not None else None
+
+
+def _of_scheme(scheme: bytes) -> Extract:
+    """Credentials of an authentication scheme that has no form known here (RFC 9110 §11.4)."""
+
+    def extract(request: Request) -> str | None:
+        found = _authorization(request, scheme)
+        return found.decode("latin-1") if found is not None else None
+
+    return extract
+
+
+def _shown_elsewhere(_request: Request) -> bool:
+    return True
 
 
 def _basic(request: Request) -> tuple[str, str] | None:

@@ -44,8 +44,8 @@ class Edition:
             DocumentError: it cannot be served; every fault at once.
         """
         contract, faults = _examine(spec, code)
-        if contract is None or faults:
-            raise DocumentError(faults)
+        if contract is None or any(fault.stops for fault in faults):
+            raise DocumentError([fault for fault in faults if fault.stops])
         return cls(contract, code)
 
 
@@ -62,7 +62,7 @@ def _examine(spec: Path, code: HandlerCode) -> tuple[Contract | None, Sequence[F
         contract = compile_contract(document)
     except DocumentError as error:
         # What the check has found, it has named more precisely than the compiler can.
-        return None, faults or error.faults
+        return None, faults if any(fault.stops for fault in faults) else [*faults, *error.faults]
     for step in (
         lambda: bind(contract, code.package),
         lambda: Security(_nobody, contract=contract, verifiers=code.verifiers),

@@ -5,7 +5,7 @@ from typing import Final
 
 import typer
 
-from contract import MAX_BODY_SIZE, Contract
+from contract import MAX_BODY_SIZE, Contract, compile_contract, load
 from imtegrate.console import clear_errors
 from imtegrate.examples import example_request
 from imtegrate.listening import listen, url_of
@@ -74,6 +74,31 @@ def _announce_dev(contract: Contract, url: str) -> None:
     _announce("Serving", contract, url)
 
 
+def mock(
+    spec: Spec = None,
+    host: Host = DEFAULT_HOST,
+    port: Port = DEFAULT_PORT,
+    database_url: DatabaseURL = DEFAULT_DATABASE_URL,  # noqa: ARG001 (every command takes it)
+) -> None:
+    """Answer any document from its examples and schemas; nothing is kept.
+
+    Example: imtegrate mock --spec petstore.yaml --port 4010
+    """
+    # The service is half of the time that `keys list` would take to start.
+    from contract.mock import mock_app  # noqa: PLC0415
+    from imtegrate.beside import beside  # noqa: PLC0415
+    from imtegrate.server import run_app  # noqa: PLC0415
+
+    configure_logging()
+    path = spec or default_spec()
+    with clear_errors():
+        # What can be compiled can be mocked: many a document in use has faults that only its handlers would feel.
+        contract = compile_contract(load(path))
+        app = mock_app(contract, beside=beside(contract, None, None))
+        with listen(host, port) as listener:
+            run_app(app, listener, lambda: _announce("Mocking", contract, url_of(listener)))
+
+
 def _announce(doing: str, contract: Contract, url: str) -> None:
     for label, value in (
         (doing, contract.document.path),
@@ -84,4 +109,4 @@ def _announce(doing: str, contract: Contract, url: str) -> None:
         typer.echo(f"{label:9} {value}", err=True)
 
 
-COMMANDS: Final[tuple[Callable[..., None], ...]] = (dev, serve)
+COMMANDS: Final[tuple[Callable[..., None], ...]] = (dev, serve, mock)

@@ -1,0 +1,111 @@
+"""Values for answers nobody has written: the document's examples, else what its schemas admit."""
+
+import random
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from functools import lru_cache
+from typing import Any
+
+from contract.bundle import bundle
+from contract.document import PointerToNowhere
+from contract.media import MediaType
+from contract.operation import Contract, ResponseHeader
+from contract.samples import Edges, samples
+from contract.schema import Schema
+from contract.structure import Kind, Place
+
+Found = tuple[bool, Any]
+"""Whether there is a value, and which."""
+
+
+class Examples:
+    """Finds values, and judges each before it is sent: an example that breaks its schema is passed over."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._document = contract.document
+        self._samples = lru_cache(maxsize=4096)(_samples_of)
+
+    def value(self, entry: MediaType, pick: random.Random | None) -> Found:
+        """A value for a media type: its examples, its schema's, else one made; with `pick` any of those made."""
+        if entry.schema is None and not entry.is_json:
+            return next(((True, value) for value in self._of_entry(entry)), (True, ""))
+        made = self._made(entry.schema) if pick is not None else []
+        if pick is not None and made:
+            return True, deepcopy(pick.choice(made))
+        for value in self._of_entry(entry):
+            if entry.schema is None or _admits(entry.schema, value):
+                return True, deepcopy(value)
+        if entry.schema is None:
+            return True, {}
+        return self.of_schema(entry.schema)
+
+    def named(self, entry: MediaType, name: str) -> Found:
+        """The example of this name."""
+        described = entry.described.get("examples")
+        item = described.get(name) if isinstance(described, Mapping) else None
+        return self._value_of(item) if item is not None else (False, None)
+
+    def of_header(self, header: ResponseHeader, pick: random.Random | None) -> Found:
+        """A value for a header of an answer."""
+        value = header.place.value if isinstance(header.place.value, Mapping) else {}
+        if header.schema is None:
+            return ("example" in value), value.get("example")
+        if "example" in value and _admits(header.schema, value["example"]) and pick is None:
+            return True, value["example"]
+        for item in (value.get("examples") or {}).values() if pick is None else ():
+            found, example = self._value_of(item)
+            if found and _admits(header.schema, example):
+                return True, example
+        return self.of_schema(header.schema)
+
+    def of_schema(self, schema: Schema) -> Found:
+        """A value that a schema admits: an example of its own, else its default, else the plainest that was made."""
+        for value in _said_by(schema):
+            if _admits(schema, value):
+                return True, deepcopy(value)
+        made = self._made(schema)
+        return (True, deepcopy(made[0])) if made else (False, None)
+
+    def _made(self, schema: Schema | None) -> list[Any]:
+        return self._samples(schema) if schema is not None else []
+
+    def _of_entry(self, entry: MediaType) -> Iterator[Any]:
+        described = entry.described
+        if "example" in described:
+            yield described["example"]
+        for item in (described.get("examples") or {}).values():
+            found, value = self._value_of(item)
+            if found:
+                yield value
+        if entry.schema is not None:
+            yield from _said_by(entry.schema)
+
+    def _value_of(self, item: Any) -> Found:
+        try:
+            place = self._document.dereference(Place(self._document.uri, "", Kind.EXAMPLE, item))
+        except PointerToNowhere:
+            return False, None
+        if isinstance(place.value, Mapping) and "value" in place.value:
+            return True, place.value["value"]
+        return False, None
+
+
+def _said_by(schema: Schema) -> Iterator[Any]:
+    target = schema.node.target().value
+    if isinstance(target, Mapping):
+        if isinstance(target.get("examples"), list):
+            yield from target["examples"]
+        for keyword in ("example", "default", "const"):
+            if keyword in target:
+                yield target[keyword]
+
+
+def _samples_of(schema: Schema) -> list[Any]:
+    whole = bundle(schema.node)
+    made = samples(whole, Edges().add(whole))
+    return [value for value in made if schema.is_valid(value)]
+
+
+def _admits(schema: Schema, value: Any) -> bool:
+    projected = schema.project(deepcopy(value)) if schema.project is not None else value
+    return schema.is_valid(value) and schema.is_valid(projected)
