@@ -10,7 +10,7 @@ from contract.errors import Errors, Translations
 from contract.operation import Contract
 from contract.request import ASGIApp
 from contract.routing import build_connexion
-from contract.security import Security, Verifiers
+from contract.security import Extract, Security, Verifiers, extractor
 from contract.validation import MAX_BODY_SIZE, Validation
 
 
@@ -19,6 +19,7 @@ def build_app(
     bound: Mapping[str, Bound],
     *,
     verifiers: Verifiers | None = None,
+    extractor_of: Callable[[Mapping[str, Any]], Extract | None] = extractor,
     beside: Mapping[str, ASGIApp] | None = None,
     state: Any = None,
     max_body_size: int = MAX_BODY_SIZE,
@@ -32,6 +33,7 @@ def build_app(
         contract: the compiled document.
         bound: the function of each operation, from `bind`.
         verifiers: by security scheme, the function that verifies its credentials.
+        extractor_of: what takes the credentials of a Security Scheme Object out of a request.
         beside: what is answered at paths that the document does not have.
         state: the services that handlers and verifiers find as `request.state`.
         max_body_size: bytes; a larger body is answered 413.
@@ -50,7 +52,7 @@ def build_app(
         # Connexion's routing stands here: 404, 405.
         inner=[
             *inner,
-            partial(Security, contract=contract, verifiers=verifiers or {}),
+            partial(Security, contract=contract, verifiers=verifiers or {}, extractor_of=extractor_of),
             partial(Validation, max_body_size=max_body_size),
         ],
         beside=beside or {},

@@ -20,6 +20,7 @@ from contract.negotiation import choose
 from contract.operation import Contract, Operation, Response, ResponseHeader
 from contract.problem import NotAcceptable, Problem, ValidationError
 from contract.request import ASGIApp, Request
+from contract.security import lenient_extractor
 from contract.validation import MAX_BODY_SIZE
 
 _QUERY: Final = {"__code": "code", "__example": "example", "__dynamic": "dynamic"}
@@ -79,6 +80,7 @@ def mock_app(
         contract,
         bound,
         verifiers=dict.fromkeys(contract.security_schemes, _take_any),
+        extractor_of=lenient_extractor,
         beside=beside,
         max_body_size=max_body_size,
         inner=[DeclaredErrors.middleware(examples)],

@@ -43,13 +43,21 @@ class _Demand:
 class Security:
     """Enforces `security`: AND within an alternative, OR between them, `{}` for none."""
 
-    def __init__(self, app: ASGIApp, *, contract: Contract, verifiers: Verifiers) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        contract: Contract,
+        verifiers: Verifiers,
+        extractor_of: Callable[[Mapping[str, Any]], Extract | None] | None = None,
+    ) -> None:
         self._app = app
+        extractor_of = extractor_of or extractor
         faults: list[Fault] = []
         schemes = {
             name: scheme
             for name, described in contract.security_schemes.items()
-            if (scheme := _compile(name, described, verifiers)) is not None
+            if (scheme := _compile(name, described, extractor_of(described), verifiers)) is not None
         }
         self._demands: dict[str, tuple[_Demand, ...]] = {}
         for operation in contract.operations.values():
@@ -101,8 +109,7 @@ async def _enforce(request: Request, demands: Sequence[_Demand]) -> None:
     raise refusal
 
 
-def _compile(name: str, described: Mapping[str, Any], verifiers: Verifiers) -> _Scheme | None:
-    extract = extractor(described)
+def _compile(name: str, described: Mapping[str, Any], extract: Extract | None, verifiers: Verifiers) -> _Scheme | None:
     verify = verifiers.get(name)
     if extract is None or verify is None:
         return None
@@ -118,10 +125,19 @@ def extractor(described: Mapping[str, Any]) -> Extract | None:
     if kind in ("oauth2", "openIdConnect"):
         return _bearer
     if kind == "http":
-        scheme = str(described.get("scheme")).lower()
-        return _HTTP.get(scheme) or _of_scheme(scheme.encode("latin-1", "replace"))
+        return _HTTP.get(str(described.get("scheme")).lower())
+    return None
+
+
+def lenient_extractor(described: Mapping[str, Any]) -> Extract:
+    """Like `extractor`, and for the schemes that we do not know too: their credentials are there, whatever they say."""
+    known = extractor(described)
+    if known is not None:
+        return known
+    if described.get("type") == "http":
+        return _of_scheme(str(described.get("scheme")).lower().encode("latin-1", "replace"))
     # Mutual TLS is the transport's: the request itself shows nothing of it.
-    return _shown_elsewhere if kind == "mutualTLS" else None
+    return _shown_elsewhere
 
 
 def challenge_of(described: Mapping[str, Any]) -> str:
