@@ -4,7 +4,7 @@ Two schemas that say the same in other words of description, other places or oth
 same value.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -104,6 +104,18 @@ class Bundle:
             pending += [current[keyword] for keyword in ("if", "then", "else") if keyword in current]
             pending += current.get("dependentSchemas", {}).values()
 
+    def members(self, schemas: Sequence[JSON]) -> dict[str, list[JSON]]:
+        """The members that schemas of one value name, those apart that may not be there."""
+        found: dict[str, list[JSON]] = {}
+        for schema in schemas:
+            for name, members in self.declared(schema).items():
+                found.setdefault(name, []).extend(members)
+        return {name: members for name, members in found.items() if any(member is not False for member in members)}
+
+    def under(self, schemas: Sequence[JSON], keyword: str) -> list[JSON]:
+        """What stands under a keyword, wherever in schemas of one value it does."""
+        return [within[keyword] for schema in schemas for within in self.within(schema) if keyword in within]
+
     def declared(self, schema: JSON) -> dict[str, list[JSON]]:
         """The members that a schema names, wherever in it it does."""
         found: dict[str, list[JSON]] = {}
@@ -125,6 +137,7 @@ def bundle(node: "Node", *, projected: bool = False) -> Bundle:
     """
     bundler = _Bundler()
     root = bundler.schema(node, projected=projected)
+    bundler.define()
     while isinstance(root, Mapping) and root.keys() == {"$ref"}:
         target = bundler.definitions[root["$ref"].removeprefix(_PREFIX)]
         if target == root:
@@ -138,7 +151,14 @@ class _Bundler:
         self.definitions: dict[str, JSON] = {}
         self.hints: list[JSON] = []
         self._names: dict[tuple[int, bool], str] = {}
+        self._pending: list[tuple[str, Node, bool]] = []
         self._kept: list[JSON] = []
+
+    def define(self) -> None:
+        """Write the definitions that are referred to, one after another: chains of references may be long."""
+        while self._pending:
+            name, target, projected = self._pending.pop(0)
+            self.definitions[name] = self.schema(target, projected=projected)
 
     def schema(self, node: "Node", *, projected: bool) -> JSON:
         if not isinstance(node.value, Mapping):
@@ -202,8 +222,7 @@ class _Bundler:
         if key not in self._names:
             self._names[key] = name = str(len(self._names))
             self._kept.append(target.value)
-            self.definitions[name] = True
-            self.definitions[name] = self.schema(target, projected=projected)
+            self._pending.append((name, target, projected))
         return _PREFIX + self._names[key]
 
     def _take_hints(self, value: Mapping[str, JSON]) -> None:

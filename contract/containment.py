@@ -6,7 +6,7 @@ is tried by rules of our own, each of which is sound: where none of them applies
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -32,7 +32,13 @@ _RULED: Final = frozenset(
 )
 """Keywords of the wider schema that there is a rule for."""
 
+MAX_DEPTH: Final = 60
+"""Pairs within one another that are open at once in an alternative."""
+
+_ANYTHING: Final[Mapping[str, JSON]] = {}
+
 Pair = tuple[int, int]
+Open = frozenset[Pair] | None
 
 
 def contains(wider: Bundle, narrower: Bundle) -> bool:
@@ -47,15 +53,15 @@ def contains(wider: Bundle, narrower: Bundle) -> bool:
         except ValueError:
             # The canonical form has no answer; the rules may.
             pass
-    return _Proof(wider, narrower).holds(wider.root, narrower.root)
+    return _Proof(wider, narrower).succeeds()
 
 
 def is_same(one: Bundle, other: Bundle) -> bool:
     """Whether two schemas say the same, word by word."""
-    return _text(one.as_schema()) == _text(other.as_schema())
+    return text_of(one.as_schema()) == text_of(other.as_schema())
 
 
-def _text(value: JSON) -> str:
+def text_of(value: JSON) -> str:
     """A value as text in which, other than in Python, `1` and `true` differ."""
     return json.dumps(value, sort_keys=True, default=repr)
 
@@ -97,47 +103,75 @@ def _canonical(schema: Bundle) -> CanonicalSchema | None:
 
 @dataclass(slots=True)
 class _Proof:
-    """One proof. Pairs met again further inside a value are taken to hold: a value ends (induction over its depth)."""
+    """One proof: a list of pairs, of each of which it is shown that the first admits what the second does.
+
+    A pair that is on the list, or open further out, is taken to hold within a value: a value ends, so what fails would
+    fail without it too (induction over the value's depth). About the same value nothing is taken to hold, and schemas
+    that refer to themselves about the same value are left alone.
+    """
 
     wider: Bundle
     narrower: Bundle
-    steps: int = 0
-    _kept: list[JSON] = field(default_factory=list)
+    _steps: int = 0
+    _listed: set[Pair] = field(default_factory=set)
+    _pending: list[tuple[JSON, JSON]] = field(default_factory=list)
 
-    def holds(
-        self,
-        wide: JSON,
-        narrow: JSON,
-        outer: frozenset[Pair] = frozenset(),
-        here: frozenset[Pair] = frozenset(),
-    ) -> bool:
-        """Whether `wide` admits all that `narrow` does; `here` are the open pairs about the same value."""
-        self.steps += 1
-        pair = id(wide), id(narrow)
-        if self.steps > MAX_STEPS or pair in here:
+    def succeeds(self) -> bool:
+        """Whether the proof comes to an end."""
+        if _loops(self.wider) or _loops(self.narrower):
             return False
-        if pair in outer or wide is True or wide == {} or narrow is False:
+        self._add(self.wider.root, self.narrower.root)
+        while self._pending:
+            if not self._holds(*self._pending.pop()):
+                return False
+        return True
+
+    def _add(self, wide: JSON, narrow: JSON) -> None:
+        wide, narrow = _behind(self.wider, wide), _behind(self.narrower, narrow)
+        if (pair := (id(wide), id(narrow))) not in self._listed:
+            self._listed.add(pair)
+            self._pending.append((wide, narrow))
+
+    def _below(self, wide: JSON, narrow: JSON, outer: Open) -> bool:
+        """Whether a pair about a part of the value holds: at once within an alternative, else in its turn."""
+        if outer is None:
+            self._add(wide, narrow)
             return True
-        if narrow is True:
-            narrow = {}
+        return self._holds(wide, narrow, outer)
+
+    def _holds(self, wide: JSON, narrow: JSON, outer: Open = None, here: frozenset[Pair] = frozenset()) -> bool:
+        """Whether `wide` admits all that `narrow` does.
+
+        `here` are the open pairs about the same value, `outer` those about what it is a part of; None while no
+        alternative has been gone into, so that what is true of parts may be left for later.
+        """
+        wide, narrow = _behind(self.wider, wide), _behind(self.narrower, narrow)
+        self._steps += 1
+        pair = id(wide), id(narrow)
+        if self._steps > MAX_STEPS or pair in here or len(outer or ()) > MAX_DEPTH:
+            return False
+        if wide is True or wide == {} or narrow is False:
+            return True
+        if outer is not None and (pair in outer or pair in self._listed) and not here:
+            return True
+        narrow = _ANYTHING if narrow is True else narrow
         if wide is False or not isinstance(narrow, Mapping):
             return False
-        self._kept += [wide, narrow]
         here |= {pair}
-        if self._by_values(wide, narrow) or self._by_parts_of_narrow(wide, narrow, outer, here):
+        tried = frozenset[Pair]() if outer is None else outer
+        if self._by_values(wide, narrow) or self._by_parts_of_narrow(wide, narrow, tried, here):
             return True
-        if not wide.keys() <= _RULED:
-            return False
-        return all(self._keyword(keyword, wide, narrow, outer, here) for keyword in wide)
+        return wide.keys() <= _RULED and all(self._keyword(k, wide, narrow, outer, here) for k in wide)
 
-    def _keyword(self, keyword: str, wide: Any, narrow: Any, outer: frozenset[Pair], here: frozenset[Pair]) -> bool:
+    def _keyword(self, keyword: str, wide: Any, narrow: Any, outer: Open, here: frozenset[Pair]) -> bool:
         value = wide[keyword]
         if keyword == "$ref":
-            return self.holds(self.wider.target(wide), narrow, outer, here)
+            return self._holds(self.wider.target(wide), narrow, outer, here)
         if keyword == "allOf":
-            return all(self.holds(part, narrow, outer, here) for part in value)
+            return all(self._holds(part, narrow, outer, here) for part in value)
         if keyword == "anyOf":
-            return any(self.holds(part, narrow, outer, here) for part in value)
+            tried = frozenset[Pair]() if outer is None else outer
+            return any(self._holds(part, narrow, tried, here) for part in value)
         if keyword == "type":
             return _types(narrow) <= _types(wide)
         if not _types(narrow) & _CONCERNED.get(keyword, ALL_TYPES):
@@ -150,10 +184,11 @@ class _Proof:
             return _number(narrow.get(keyword)) and narrow[keyword] <= value
         if keyword in _SAME:
             return bool(keyword in narrow and narrow[keyword] == value)
+        below = None if outer is None else outer | here
         if keyword in ("items", "prefixItems"):
-            return self._items(wide, narrow, outer | here)
+            return self._items(wide, narrow, below)
         if keyword in ("properties", "additionalProperties"):
-            return self._members(wide, narrow, outer | here)
+            return self._members(wide, narrow, below)
         return False
 
     def _by_values(self, wide: Any, narrow: Any) -> bool:
@@ -168,32 +203,32 @@ class _Proof:
 
     def _by_parts_of_narrow(self, wide: Any, narrow: Any, outer: frozenset[Pair], here: frozenset[Pair]) -> bool:
         """What a schema admits, each part that it is composed of admits."""
-        if "$ref" in narrow and self.holds(wide, self.narrower.target(narrow), outer, here):
+        if "$ref" in narrow and self._holds(wide, self.narrower.target(narrow), outer, here):
             return True
-        if any(self.holds(wide, part, outer, here) for part in narrow.get("allOf", ())):
+        if any(self._holds(wide, part, outer, here) for part in narrow.get("allOf", ())):
             return True
         return any(
-            bool(narrow.get(keyword)) and all(self.holds(wide, part, outer, here) for part in narrow[keyword])
+            bool(narrow.get(keyword)) and all(self._holds(wide, part, outer, here) for part in narrow[keyword])
             for keyword in ("anyOf", "oneOf")
         )
 
-    def _items(self, wide: Any, narrow: Any, outer: frozenset[Pair]) -> bool:
+    def _items(self, wide: Any, narrow: Any, outer: Open) -> bool:
         wide_first, narrow_first = wide.get("prefixItems", []), narrow.get("prefixItems", [])
         longest = max(len(wide_first), len(narrow_first))
         wide_rest, narrow_rest = wide.get("items", True), narrow.get("items", True)
         wide_all = [*wide_first, *[wide_rest] * (longest - len(wide_first)), wide_rest]
         narrow_all = [*narrow_first, *[narrow_rest] * (longest - len(narrow_first)), narrow_rest]
-        return all(self.holds(a, b, outer) for a, b in zip(wide_all, narrow_all, strict=True))
+        return all(self._below(a, b, outer) for a, b in zip(wide_all, narrow_all, strict=True))
 
-    def _members(self, wide: Any, narrow: Any, outer: frozenset[Pair]) -> bool:
+    def _members(self, wide: Any, narrow: Any, outer: Open) -> bool:
         if "patternProperties" in narrow:
             return False
         wide_named, narrow_named = wide.get("properties", {}), narrow.get("properties", {})
         wide_rest, narrow_rest = wide.get("additionalProperties", True), narrow.get("additionalProperties", True)
         return all(
-            self.holds(wide_named.get(name, wide_rest), narrow_named.get(name, narrow_rest), outer)
+            self._below(wide_named.get(name, wide_rest), narrow_named.get(name, narrow_rest), outer)
             for name in {*wide_named, *narrow_named}
-        ) and self.holds(wide_rest, narrow_rest, outer)
+        ) and self._below(wide_rest, narrow_rest, outer)
 
 
 _CONCERNED: Final[Mapping[str, frozenset[str]]] = {
@@ -207,6 +242,40 @@ _CONCERNED: Final[Mapping[str, frozenset[str]]] = {
     ),
 }
 """The types of values that a keyword judges; others it lets pass."""
+
+
+def _behind(side: Bundle, schema: JSON) -> JSON:
+    """What a schema that only refers refers to."""
+    for _ in range(MAX_DEPTH):
+        if not isinstance(schema, Mapping) or schema.keys() != {"$ref"}:
+            break
+        schema = side.target(schema)
+    return schema
+
+
+def _loops(side: Bundle) -> bool:
+    """Whether a definition refers to itself about the same value: what such a schema admits is not defined."""
+    uses = {id(schema): {id(part) for part in _at_once(side, schema)} for schema in side.definitions.values()}
+    while done := [name for name, used in uses.items() if not used & uses.keys()]:
+        for name in done:
+            del uses[name]
+    return bool(uses)
+
+
+def _at_once(side: Bundle, schema: JSON) -> Iterator[JSON]:
+    """The definitions that a schema refers to about the same value."""
+    pending = [schema]
+    while pending:
+        current = pending.pop()
+        if not isinstance(current, Mapping):
+            continue
+        if "$ref" in current:
+            yield side.target(current)
+        pending += [part for keyword in ("allOf", "anyOf", "oneOf") for part in current.get(keyword, ())]
+        pending += [current[keyword] for keyword in ("if", "then", "else", "not") if keyword in current]
+        pending += [
+            part for keyword in ("dependentSchemas", "dependencies") for part in current.get(keyword, {}).values()
+        ]
 
 
 def _types(schema: Any) -> frozenset[str]:
@@ -224,9 +293,15 @@ def _number(value: Any) -> bool:
 
 def compiled(within: Bundle, schema: JSON) -> Any:
     """What judges values by a part of a bundle."""
+    whole = within.as_schema(schema) if refers(schema) else schema
     return jsonschema_rs.Draft202012Validator(
-        within.as_schema(schema), validate_formats=True, pattern_options=PATTERNS, offline=True
+        whole, validate_formats=True, pattern_options=PATTERNS, offline=True
     ).is_valid
+
+
+def refers(schema: JSON) -> bool:
+    """Whether a schema needs the definitions of its bundle."""
+    return '"$ref"' in json.dumps(schema, default=repr)
 
 
 def admits_every_text(schema: Bundle) -> bool:

@@ -101,7 +101,7 @@ class _Comparison:
         first = next(iter(self._old.operations.values()))
         was, is_ = self._old.base_path or "/", self._new.base_path or "/"
         return Change(
-            "/servers" if "servers" in self._new.document.root else "",
+            "/servers",
             "breaks",
             f"every path began with {was} and begins with {is_}",
             _request(first, self._old.base_path),

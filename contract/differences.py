@@ -1,6 +1,7 @@
 """What one schema admits and another refuses: shown by a value, ruled out by a proof, or left open."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -8,6 +9,7 @@ from contract import json_text
 from contract.bundle import ANYTHING, JSON, Bundle, Undecidable, bundle
 from contract.coercion import type_of
 from contract.containment import contains, difference, is_same
+from contract.correspondence import focus_of, pairs_of
 from contract.defaults import default_of
 from contract.problem import ValidationError
 from contract.samples import Edges, samples
@@ -19,7 +21,10 @@ MAX_FINDINGS: Final = 20
 """Witnesses for one schema: where everything is new, a list of everything says less."""
 
 _MAX_DEPTH: Final = 8
-"""Levels of members that are looked at for defaults and for names."""
+"""Levels of a value that is written as text."""
+
+_MAX_STEPS: Final = 2_000
+"""Pairs of schemas looked at for defaults."""
 
 _MAX_SHOWN: Final = 60
 """Characters of a value that stands in a message."""
@@ -110,12 +115,54 @@ def of_answers(old: Schema | None, new: Schema | None) -> Iterator[Finding]:
 
 def of_defaults(old: Schema | None, new: Schema | None) -> Iterator[Finding]:
     """Defaults that changed: a request that leaves something out now means something else."""
-    before = dict(_defaults(old.node, "", ())) if old is not None else {}
-    after = dict(_defaults(new.node, "", ())) if new is not None else {}
-    for path in {**before, **after}:
-        was, is_ = (brief(side[path]) if path in side else "none" for side in (before, after))
-        if was != is_:
-            yield Finding("maybe", f"{path}: the default was {was} and is {is_}".removeprefix(": "))
+    if old is None or new is None:
+        return
+    pending: list[tuple[list[Node], list[Node], str]] = [([old.node], [new.node], "")]
+    seen: set[tuple[tuple[int, ...], ...]] = set()
+    while pending and len(seen) < _MAX_STEPS:
+        olds, news, path = pending.pop(0)
+        before, after = _within(olds), _within(news)
+        key = tuple(tuple(id(node.value) for node in side) for side in (before, after))
+        if key in seen:
+            continue
+        seen.add(key)
+        old_members, new_members = _members_of(before), _members_of(after)
+        for name in {**old_members, **new_members}:
+            below = f"{path}.{name}".removeprefix(".")
+            sides = old_members.get(name, []), new_members.get(name, [])
+            was, is_ = map(_default, sides)
+            if was != is_:
+                yield Finding("maybe", f"{below}: the default was {was} and is {is_}")
+            pending.append((*sides, below))
+        items = [[node.child("items") for node in side if "items" in node.value] for side in (before, after)]
+        pending.append((items[0], items[1], f"{path}.*".removeprefix(".")))
+
+
+def _within(nodes: Sequence[Node]) -> list[Node]:
+    """Schemas, and what of them judges the same value."""
+    found: list[Node] = []
+    pending = list(nodes)
+    while pending:
+        node = pending.pop(0).target()
+        if not isinstance(node.value, Mapping) or any(node.value is known.value for known in found):
+            continue
+        found.append(node)
+        for keyword in ("allOf", "anyOf", "oneOf"):
+            pending += [node.child(keyword, index) for index in range(len(node.value.get(keyword, ())))]
+    return found
+
+
+def _members_of(nodes: Sequence[Node]) -> dict[str, list[Node]]:
+    found: dict[str, list[Node]] = {}
+    for node in nodes:
+        for name in node.value.get("properties", ()):
+            found.setdefault(name, []).append(node.child("properties", name))
+    return found
+
+
+def _default(nodes: Sequence[Node]) -> str:
+    """The default of a member, in words."""
+    return next((brief(value) for found, value in map(default_of, nodes) if found), "none")
 
 
 _UNDECIDED: Final = "changed: nothing was found that it breaks, and it is not proven that nothing does"
@@ -134,14 +181,11 @@ def _sides(sender: Schema | None, receiver: Schema | None, *, projected: bool) -
 def _candidates(sender: Bundle, receiver: Bundle) -> Iterator[JSON]:
     """Values worth trying: first of what is exactly the difference, then at the edges of both."""
     edges = Edges().add(receiver).add(sender)
-    exact = difference(sender, receiver)
-    for schema in (exact, sender):
-        if schema is not None:
-            try:
-                yield from samples(schema, edges)
-            except (ValueError, KeyError):
-                # The canonical form may say things that only it can read.
-                continue
+    if (exact := difference(sender, receiver)) is not None:
+        # The canonical form may say things that only it can read; the schema itself is tried all the same.
+        with suppress(ValueError, KeyError):
+            yield from samples(exact, edges)
+    yield from samples(sender, edges, focus_of(sender, receiver))
 
 
 def _as_it_is(value: JSON) -> tuple[JSON, JSON]:
@@ -261,26 +305,11 @@ def _widened(old: Bundle, new: Bundle, what: str) -> Iterator[Finding]:
 
 def _gone(old: Bundle, new: Bundle) -> list[str]:
     """Members that `old` declares and `new`, beside others, does not."""
-    after = dict(_names(new, [new.root], "", 0))
-    return [
-        path
-        for path, _ in dict(_names(old, [old.root], "", 0)).items()
-        if path not in after and (parent := path.rpartition(".")[0]) in {"", *after} and (parent or after)
-    ]
-
-
-def _names(schema: Bundle, parts: Sequence[JSON], path: str, depth: int) -> Iterator[tuple[str, None]]:
-    if depth > _MAX_DEPTH:
-        return
-    for part in parts:
-        for within in schema.within(part):
-            if isinstance(within.get("items"), Mapping):
-                yield from _names(schema, [within["items"]], path, depth + 1)
-        for name, members in schema.declared(part).items():
-            if any(member is not False for member in members):
-                below = f"{path}.{name}".removeprefix(".")
-                yield below, None
-                yield from _names(schema, members, below, depth + 1)
+    found = []
+    for olds, news, path in pairs_of(old, new):
+        after = new.members(news)
+        found += [f"{path}.{name}".removeprefix(".") for name in old.members(olds) if after and name not in after]
+    return found
 
 
 # ---- members that were not declared ----------------------------------------------------------------------------------
@@ -292,12 +321,12 @@ def _declared_only(value: JSON, olds: Sequence[JSON], news: Sequence[JSON], old:
     That a member is declared which nobody was told of concerns only callers who already sent it.
     """
     if isinstance(value, list):
-        before_items, after_items = _under(old, olds, "items"), _under(new, news, "items")
+        before_items, after_items = old.under(olds, "items"), new.under(news, "items")
         return [_declared_only(item, before_items, after_items, old, new) for item in value]
     if not isinstance(value, Mapping):
         return value
-    before, after = _members(old, olds), _members(new, news)
-    opened = any(_under(old, olds, keyword) for keyword in _OPENS)
+    before, after = old.members(olds), new.members(news)
+    opened = any(old.under(olds, keyword) for keyword in _OPENS)
     return {
         name: _declared_only(item, before.get(name, []), after.get(name, []), old, new)
         for name, item in value.items()
@@ -307,18 +336,6 @@ def _declared_only(value: JSON, olds: Sequence[JSON], news: Sequence[JSON], old:
 
 _OPENS: Final = ("additionalProperties", "patternProperties", "unevaluatedProperties", "propertyNames")
 """Keywords by which a schema speaks of members that it does not name."""
-
-
-def _members(side: Bundle, parts: Sequence[JSON]) -> dict[str, list[JSON]]:
-    found: dict[str, list[JSON]] = {}
-    for part in parts:
-        for name, members in side.declared(part).items():
-            found.setdefault(name, []).extend(members)
-    return found
-
-
-def _under(side: Bundle, parts: Sequence[JSON], keyword: str) -> list[JSON]:
-    return [within[keyword] for part in parts for within in side.within(part) if keyword in within]
 
 
 # ---- text ------------------------------------------------------------------------------------------------------------
@@ -370,23 +387,3 @@ def _shape(side: Bundle, schema: JSON, depth: int) -> Any:
             return None
         return "object", tuple(members.items())
     return type_
-
-
-def _defaults(node: Node, path: str, seen: tuple[int, ...]) -> Iterator[tuple[str, JSON]]:
-    """Every default in a schema, by the member that it is for."""
-    node = node.target()
-    if not isinstance(node.value, Mapping) or id(node.value) in seen or len(seen) > _MAX_DEPTH:
-        return
-    seen = (*seen, id(node.value))
-    for keyword in ("allOf", "anyOf", "oneOf"):
-        for index in range(len(node.value.get(keyword, ()))):
-            yield from _defaults(node.child(keyword, index), path, seen)
-    if isinstance(node.value.get("items"), Mapping):
-        yield from _defaults(node.child("items"), f"{path}.*".removeprefix("."), seen)
-    for name in node.value.get("properties", ()):
-        member = node.child("properties", name)
-        below = f"{path}.{name}".removeprefix(".")
-        found, value = default_of(member)
-        if found:
-            yield below, value
-        yield from _defaults(member, below, seen)

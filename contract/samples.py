@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from contract.bundle import JSON, LIST, MAP, ONE, Bundle
 from contract.coercion import type_of
-from contract.containment import compiled, literals_of
+from contract.containment import compiled, literals_of, refers
 from contract.patterns import texts_of
 
 MAX_VALUES: Final = 400
@@ -23,6 +23,9 @@ MAX_LENGTH: Final = 20_000
 
 _MAX_PARTS: Final = 40
 """Values of one member, item or branch."""
+
+_FEW: Final = 2
+"""Values of a part that is not to be varied."""
 
 _MAX_DEPTH: Final = 7
 _MAX_STEPS: Final = 2_000
@@ -111,29 +114,38 @@ class Edges:
         _put(pools.get(type_of(value), self.others), value)
 
 
-def samples(schema: Bundle, edges: Edges) -> list[JSON]:
-    """Values that `schema` admits, the plainest first."""
-    return _Sampler(schema, edges).values(schema.root, 0)
+def samples(schema: Bundle, edges: Edges, focus: frozenset[int] | None = None) -> list[JSON]:
+    """Values that `schema` admits, the plainest first; varied only in the parts in `focus`, if that is given."""
+    return _Sampler(schema, edges, focus).values(schema.root, 0)
 
 
 class _Sampler:
-    def __init__(self, schema: Bundle, edges: Edges) -> None:
+    def __init__(self, schema: Bundle, edges: Edges, focus: frozenset[int] | None) -> None:
         self._bundle = schema
+        self._focus = focus
         self._edges = edges
         self._steps = 0
         self._judges: dict[int, tuple[JSON, Callable[[Any], bool]]] = {}
 
-    def values(self, schema: JSON, depth: int) -> list[JSON]:
+    def values(self, schema: JSON, depth: int, *, varied: bool = True) -> list[JSON]:
         """Admitted values of a part of the bundle; none where it is too deep to be looked into."""
         self._steps += 1
-        if schema is False or depth > _MAX_DEPTH or self._steps > _MAX_STEPS:
+        deepest = _MAX_DEPTH if self._focus is None else _MAX_DEPTH * 3
+        if schema is False or depth > deepest or self._steps > _MAX_STEPS:
             return []
         if schema is True or schema == {}:
             return list(_PLAIN)
-        is_valid = self._judge(schema)
-        limit = MAX_VALUES if depth == 0 else _MAX_PARTS
-        admitted = (value for value in self._guesses(schema, depth) if _judged(is_valid, value))
-        return list(islice(_distinct(admitted), limit))
+        limit = _FEW if not varied else MAX_VALUES if depth == 0 else _MAX_PARTS
+        guesses = self._guesses(schema, depth, varied=varied)
+        if depth == 0 or not refers(schema):
+            is_valid = self._judge(schema)
+            guesses = (value for value in guesses if _judged(is_valid, value))
+        # What refers to much would take long to compile over and over: it is judged as a part of the whole.
+        return list(islice(_distinct(guesses), limit))
+
+    def _varied(self, part: JSON, above: bool) -> bool:
+        """Whether a part is to be varied, as what it is in is or is not."""
+        return above and (self._focus is None or id(part) in self._focus)
 
     def _judge(self, schema: JSON) -> Callable[[Any], bool]:
         if id(schema) not in self._judges:
@@ -141,20 +153,24 @@ class _Sampler:
             self._judges[id(schema)] = schema, compiled(self._bundle, schema)
         return self._judges[id(schema)][1]
 
-    def _guesses(self, schema: Mapping[str, Any], depth: int) -> Iterator[JSON]:
+    def _guesses(self, schema: Mapping[str, Any], depth: int, *, varied: bool) -> Iterator[JSON]:
         if "const" in schema:
             yield schema["const"]
         yield from schema.get("enum", ())
         for alternative in self._alternatives(schema):
-            yield from self.values(alternative, depth + 1)
+            yield from self.values(alternative, depth + 1, varied=varied)
         makers = {
             "string": self._texts, "integer": self._numbers, "number": self._numbers, "boolean": _booleans,
             "null": _nulls, "array": self._lists, "object": self._objects,
         }  # fmt: skip
         for type_ in _types(schema):
-            yield from makers[type_](schema, depth)
-        yield from self._bundle.hints
-        yield from self._edges.others
+            if type_ in ("array", "object") and _is_composed(schema):
+                # Its alternatives have been made already, with all that is said here.
+                continue
+            yield from makers[type_](schema, depth, varied)
+        if depth == 0 or not refers(schema):
+            yield from self._bundle.hints
+            yield from self._edges.others
 
     def _alternatives(self, schema: Mapping[str, Any]) -> Iterator[JSON]:
         """The schema with what it is composed of written into it, one alternative after another."""
@@ -179,7 +195,7 @@ class _Sampler:
             for name, part in schema["dependentSchemas"].items():
                 yield _merged(_merged(rest, part), {"required": [name]})
 
-    def _texts(self, schema: Mapping[str, Any], _depth: int) -> Iterator[JSON]:
+    def _texts(self, schema: Mapping[str, Any], _depth: int, _varied: bool) -> Iterator[JSON]:
         if "pattern" in schema:
             yield from islice(texts_of(schema["pattern"]), _MAX_PARTS)
         yield from _FORMATS.get(schema.get("format", ""), ())
@@ -196,7 +212,7 @@ class _Sampler:
             yield from (text[:size] for size in sizes if size < len(text))
         yield ""
 
-    def _numbers(self, schema: Mapping[str, Any], _depth: int) -> Iterator[JSON]:
+    def _numbers(self, schema: Mapping[str, Any], _depth: int, _varied: bool) -> Iterator[JSON]:
         bounds = [schema[k] for k in schema if "imum" in k and type_of(schema[k]) in ("integer", "number")]
         yield from _NUMBERS[:2]
         yield from (number for bound in bounds for number in _beside(bound))
@@ -206,9 +222,13 @@ class _Sampler:
         yield from self._edges.numbers
         yield from _NUMBERS
 
-    def _lists(self, schema: Mapping[str, Any], depth: int) -> Iterator[JSON]:
-        first = [self.values(part, depth + 1) for part in schema.get("prefixItems", ())]
-        rest = self.values(schema.get("items", True), depth + 1)
+    def _lists(self, schema: Mapping[str, Any], depth: int, varied: bool) -> Iterator[JSON]:
+        if not varied and not schema.get("minItems", 0) and "contains" not in schema:
+            yield []
+            return
+        item = schema.get("items", True)
+        first = [self.values(part, depth + 1, varied=varied) for part in schema.get("prefixItems", ())]
+        rest = self.values(item, depth + 1, varied=self._varied(item, varied))
         needed = [self.values(schema["contains"], depth + 1)] if "contains" in schema else []
         least, most = schema.get("minItems", 0), schema.get("maxItems")
         for size in _distinct([least, *_sizes(least, most, [1, 2, *self._edges.sizes])]):
@@ -223,18 +243,24 @@ class _Sampler:
                     if schema.get("uniqueItems"):
                         yield [*mixed[:index], value, *mixed[index + 1 :]]
 
-    def _objects(self, schema: Mapping[str, Any], depth: int) -> Iterator[JSON]:
+    def _objects(self, schema: Mapping[str, Any], depth: int, varied: bool) -> Iterator[JSON]:
         declared = schema.get("properties", {})
-        parts = {name: self.values(member, depth + 1) for name, member in declared.items()}
+        parts = {
+            name: self.values(member, depth + 1, varied=self._varied(member, varied))
+            for name, member in declared.items()
+            if name in schema.get("required", ()) or self._varied(member, varied)
+        }
         other = schema.get("additionalProperties", True)
         # What may be beside the declared members is looked at only when it is needed or says something.
-        others = self.values(other, depth + 1) if other is not False else []
+        others = self.values(other, depth + 1, varied=self._varied(other, varied)) if other is not False else []
         needed = [*schema.get("required", ())]
         parts |= {name: others for name in needed if name not in parts}
         if all(parts[name] for name in needed):
             base = {name: parts[name][0] for name in needed}
             full = {**base, **{name: values[0] for name, values in parts.items() if values}}
             yield base
+            if not varied:
+                return
             yield full
             yield from _varied(base, full, parts)
             yield from self._with_others(schema, base, full, others, depth)
@@ -289,8 +315,11 @@ def _merged(one: JSON, other: JSON) -> JSON:
     """A schema of what both admit, roughly."""
     if one is False or other is False:
         return False
-    if one is True or other is True:
-        return other if one is True else one
+    if one is True or one == {}:
+        # Itself, not a copy: by its identity it is known.
+        return other
+    if other is True:
+        return one
     merged = dict(one)
     for keyword, value in other.items():
         merged[keyword] = _both(keyword, merged[keyword], value) if keyword in merged else value
@@ -318,6 +347,10 @@ def _both(keyword: str, one: Any, other: Any) -> Any:
     return other
 
 
+def _is_composed(schema: Mapping[str, Any]) -> bool:
+    return "$ref" in schema or bool(schema.get("allOf"))
+
+
 def _types(schema: Mapping[str, Any]) -> list[str]:
     if "type" in schema:
         return _listed(schema["type"])
@@ -334,11 +367,11 @@ def _beside(number: Any) -> list[Any]:
     return [number, number + 1, number - 1, number + half, number - half]
 
 
-def _booleans(_schema: Any, _depth: int) -> Iterator[JSON]:
+def _booleans(_schema: Any, _depth: int, _varied: bool) -> Iterator[JSON]:
     yield from (True, False)
 
 
-def _nulls(_schema: Any, _depth: int) -> Iterator[JSON]:
+def _nulls(_schema: Any, _depth: int, _varied: bool) -> Iterator[JSON]:
     yield None
 
 
