@@ -110,11 +110,32 @@ class Bundle:
         for schema in schemas:
             for name, members in self.declared(schema).items():
                 found.setdefault(name, []).extend(members)
-        return {name: members for name, members in found.items() if any(member is not False for member in members)}
+        return {
+            name: self._distinct(members)
+            for name, members in found.items()
+            if any(member is not False for member in members)
+        }
 
     def under(self, schemas: Sequence[JSON], keyword: str) -> list[JSON]:
         """What stands under a keyword, wherever in schemas of one value it does."""
-        return [within[keyword] for schema in schemas for within in self.within(schema) if keyword in within]
+        return self._distinct(
+            [within[keyword] for schema in schemas for within in self.within(schema) if keyword in within]
+        )
+
+    def _distinct(self, schemas: Sequence[JSON]) -> list[JSON]:
+        """Each schema once, those that are references as what they lead to: what contains itself would double."""
+        found: dict[int, JSON] = {}
+        for schema in map(self.resolved, schemas):
+            found.setdefault(id(schema), schema)
+        return list(found.values())
+
+    def resolved(self, schema: JSON) -> JSON:
+        """What a schema that is nothing but a reference leads to."""
+        seen = set[int]()
+        while isinstance(schema, Mapping) and schema.keys() == {"$ref"} and id(schema) not in seen:
+            seen.add(id(schema))
+            schema = self.target(schema)
+        return schema
 
     def declared(self, schema: JSON) -> dict[str, list[JSON]]:
         """The members that a schema names, wherever in it it does."""

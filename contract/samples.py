@@ -145,7 +145,7 @@ class _Sampler:
 
     def _varied(self, part: JSON, above: bool) -> bool:
         """Whether a part is to be varied, as what it is in is or is not."""
-        return above and (self._focus is None or id(part) in self._focus)
+        return above and (self._focus is None or id(self._bundle.resolved(part)) in self._focus)
 
     def _judge(self, schema: JSON) -> Callable[[Any], bool]:
         if id(schema) not in self._judges:
