@@ -13,6 +13,7 @@ from contract import compile_contract, load
 from contract.check import check
 from contract.mock import mock_app
 from imtegrate.beside import Static
+from running import running
 
 DOCUMENTS: Final = 60
 """Documents made in one run."""
@@ -157,3 +158,39 @@ def _run(operation: Any, checks: list[Any], document: str) -> None:
         case.validate_response(response, checks=checks)
 
     run()
+
+
+def test_a_document_of_a_thousand_operations(tmp_path: Path) -> None:
+    """Every one of a thousand operations, each with a schema of its own, is served, and none is taken for another."""
+    count = 1000
+    paths = {
+        f"/things{index}/{{id}}": {
+            "get": {
+                "operationId": f"get_{index}",
+                "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
+                "responses": {
+                    "200": {
+                        "description": "ok",
+                        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/T{index}"}}},
+                    }
+                },
+            }
+        }
+        for index in range(count)
+    }
+    schemas = {
+        f"T{index}": {
+            "type": "object",
+            "required": ["number"],
+            "properties": {
+                "number": {"const": index},
+                "next": {"$ref": f"#/components/schemas/T{(index + 1) % count}"},
+            },
+        }
+        for index in range(count)
+    }
+    spec = written(tmp_path, document_with(paths=paths, components={"schemas": schemas}))
+    with running("mock", "--spec", spec, cwd=tmp_path) as mock, mock.client() as client:
+        for index in (0, 1, 499, 998, 999):
+            assert client.get(f"/things{index}/7").json()["number"] == index
+            assert client.get(f"/things{index}/x").status_code == 422
