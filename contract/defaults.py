@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from contract.schema import Node, Schema
 
 Fill = Callable[[Any], Any]
+
+_MAX_DEPTH: Final = 64
+"""Schemas within one another that are looked into at once: chains of references may be of any length."""
 
 
 def compile_defaults(schema: "Schema") -> Fill | None:
@@ -22,6 +25,7 @@ class _Compiler:
         self._schema = schema
         self._known: dict[int, Fill | None] = {}
         self._open: dict[int, list[Fill]] = {}
+        self._depth = 0
 
     def compile(self, node: "Node") -> Fill | None:
         if not isinstance(node.value, Mapping):
@@ -33,13 +37,28 @@ class _Compiler:
             # Within itself: decided once the outer call knows whether there is anything to fill.
             cell = self._open[key]
             return lambda value: cell[0](value) if cell else value
+        if self._depth == _MAX_DEPTH:
+            return self._later(node)
         cell = self._open[key] = []
+        self._depth += 1
         steps = [step for step in self._steps(node) if step is not None]
+        self._depth -= 1
         del self._open[key]
         self._known[key] = fill = _in_turn(steps) if steps else None
         if fill is not None:
             cell.append(fill)
         return fill
+
+    def _later(self, node: "Node") -> Fill:
+        """Compiled when the first value is as deep."""
+        made: list[Fill | None] = []
+
+        def later(value: Any) -> Any:
+            if not made:
+                made.append(self.compile(node))
+            return made[0](value) if made[0] is not None else value
+
+        return later
 
     def _steps(self, node: "Node") -> "list[Fill | None]":
         value = node.value

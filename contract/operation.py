@@ -101,6 +101,7 @@ def compile_contract(document: Document) -> Contract:
     """
     compiler = _Compiler(document)
     operations = compiler.operations()
+    compiler.try_deferred()
     if compiler.faults:
         raise DocumentError(compiler.faults)
     return Contract(document, base_path_of(document), operations, compiler.security_schemes)
@@ -282,8 +283,17 @@ class _Compiler:
         try:
             return schemas.at(place)
         except InvalidSchema as error:
-            self._fault(place, f"the schema does not compile: {error}", "mend the schema")
+            self._invalid(place, error)
             return None
+
+    def try_deferred(self) -> None:
+        """Find the faults of the schemas that are compiled only when they are asked."""
+        for schemas in {id(each): each for each in (self.requests, self.answers)}.values():
+            for place, error in schemas.invalid():
+                self._invalid(place, error)
+
+    def _invalid(self, place: Place, error: InvalidSchema) -> None:
+        self._fault(place, f"the schema does not compile: {error}", "mend the schema")
 
     def _resolved(self, place: Place) -> Place:
         try:

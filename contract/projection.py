@@ -15,42 +15,79 @@ _COMPOSES: Final = ("anyOf", "oneOf", "if", "dependentSchemas", "not")
 """Keywords that may declare members depending on the value: nothing is left out beside them."""
 
 
+_MAX_DEPTH: Final = 64
+"""Schemas within one another that are looked into at once: chains of references may be of any length."""
+
+
 def compile_projection(schema: "Schema") -> Project | None:
     """What leaves undeclared members out of a value; None where the schema declares none."""
-    return _compile(schema.node, {})
+    return _Compiler().compile(schema.node)
 
 
-def _compile(node: "Node", known: dict[int, list[Project]]) -> Project | None:
-    node = node.target()
-    if not isinstance(node.value, Mapping):
-        return None
-    key = id(node.value)
-    if key in known:
-        cell = known[key]
-        return lambda value: cell[0](value) if cell else value
-    cell = known[key] = []
-    project = _nullable(node, known) or _members(node, known) or _items(node, known)
-    if project is not None:
-        cell.append(project)
-    return project
+class _Compiler:
+    """Compiles one schema's projection; a schema that contains itself is compiled once."""
 
+    def __init__(self) -> None:
+        self._known: dict[int, list[Project]] = {}
+        self._depth = 0
 
-def _members(node: "Node", known: dict[int, list[Project]]) -> Project | None:
-    declared = declared_members(node)
-    if not declared:
-        return None
-    below = {name: project for name, member in declared.items() if (project := _compile(member, known)) is not None}
+    def compile(self, node: "Node") -> Project | None:
+        node = node.target()
+        if not isinstance(node.value, Mapping):
+            return None
+        key = id(node.value)
+        if key in self._known:
+            cell = self._known[key]
+            return lambda value: cell[0](value) if cell else value
+        if self._depth == _MAX_DEPTH:
+            return self._later(node)
+        cell = self._known[key] = []
+        self._depth += 1
+        project = self._nullable(node) or self._members(node) or self._items(node)
+        self._depth -= 1
+        if project is not None:
+            cell.append(project)
+        return project
 
-    def members(value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        return {
-            name: below[name](item) if name in below else item
-            for name, item in value.items()
-            if name in declared and declared[name].value is not False
-        }
+    def _later(self, node: "Node") -> Project:
+        """Compiled when the first value is as deep."""
+        made: list[Project | None] = []
 
-    return members
+        def later(value: Any) -> Any:
+            if not made:
+                made.append(self.compile(node))
+            return made[0](value) if made[0] is not None else value
+
+        return later
+
+    def _members(self, node: "Node") -> Project | None:
+        declared = declared_members(node)
+        if not declared:
+            return None
+        below = {name: project for name, member in declared.items() if (project := self.compile(member)) is not None}
+
+        def members(value: Any) -> Any:
+            if not isinstance(value, Mapping):
+                return value
+            return {
+                name: below[name](item) if name in below else item
+                for name, item in value.items()
+                if name in declared and declared[name].value is not False
+            }
+
+        return members
+
+    def _items(self, node: "Node") -> Project | None:
+        if not isinstance(node.value.get("items"), Mapping) or "prefixItems" in node.value:
+            return None
+        project = self.compile(node.child("items"))
+        if project is None:
+            return None
+        return lambda value: [project(item) for item in value] if isinstance(value, list) else value
+
+    def _nullable(self, node: "Node") -> Project | None:
+        found = nullable_branch(node)
+        return self.compile(node.child(*found)) if found is not None else None
 
 
 def declared_members(node: "Node") -> "dict[str, Node]":
@@ -67,20 +104,6 @@ def declared_members(node: "Node") -> "dict[str, Node]":
                 return {}
             declared.update(of_part)
     return declared
-
-
-def _items(node: "Node", known: dict[int, list[Project]]) -> Project | None:
-    if not isinstance(node.value.get("items"), Mapping) or "prefixItems" in node.value:
-        return None
-    project = _compile(node.child("items"), known)
-    if project is None:
-        return None
-    return lambda value: [project(item) for item in value] if isinstance(value, list) else value
-
-
-def _nullable(node: "Node", known: dict[int, list[Project]]) -> Project | None:
-    found = nullable_branch(node)
-    return _compile(node.child(*found), known) if found is not None else None
 
 
 def nullable_branch(node: "Node") -> tuple[str, int] | None:

@@ -6,6 +6,7 @@ what an answer may hold.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
+from time import monotonic
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -31,6 +32,9 @@ def _refuse_to_retrieve(uri: str) -> Any:
     """Everything that may be referred to has been read; the network is never asked."""
     raise LookupError(f"{uri} was not read")
 
+
+MAX_EAGER: Final = 0.25
+"""Seconds of compiling after which the schemas that are left wait until they are asked."""
 
 _MAX_HOPS: Final = 32
 """References that may lead from one to the next."""
@@ -94,12 +98,20 @@ def _within(value: Any, resolver: Any) -> Any:
 class Schema:
     """One schema, compiled: judges, completes and projects values of it."""
 
-    def __init__(self, validator: Any, node: Node, compile_node: "Callable[[Node], Schema]") -> None:
-        self._validator = validator
+    def __init__(self, node: Node, make: Callable[[Node], Any], compile_node: "Callable[[Node], Schema]") -> None:
         self.node = node
+        self._make = make
         self.compile_node = compile_node
-        self.is_valid: Callable[[Any], bool] = validator.is_valid
+
+    @cached_property
+    def is_valid(self) -> Callable[[Any], bool]:
         """Whether a JSON value satisfies the schema."""
+        judge: Callable[[Any], bool] = self._validator.is_valid
+        return judge
+
+    @cached_property
+    def _validator(self) -> Any:
+        return self._make(self.node)
 
     def errors(self, value: Any, loc: tuple[str | int, ...]) -> list[ValidationError]:
         """Every violation, in the document's order; `loc` is where the value stands."""
@@ -137,9 +149,15 @@ class Schemas:
         self._registry: Registry[Any] = METASCHEMAS.with_resources(resources)
         self._has_embedded = len(self._views) > len(document.resources)
         self._compiled: dict[str, Schema] = {}
+        self._spent = 0.0
+        self._deferred: dict[str, Place] = {}
 
     def at(self, place: Place) -> Schema:
         """The schema that stands at a place of the document, compiled once.
+
+        Once `MAX_EAGER` is spent that is when it is first asked: to compile a schema is to compile all that it refers
+        to, and a thousand schemas of which each leads to all others would take a million steps. What has to wait is
+        tried by `invalid`.
 
         Raises:
             InvalidSchema: it does not compile.
@@ -147,8 +165,33 @@ class Schemas:
         place = self._meant(place)
         address = address_of(place.uri, place.pointer)
         if (compiled := self._compiled.get(address)) is None:
-            compiled = self._compiled[address] = self.compile_at(place)
+            if self._spent < MAX_EAGER or self._has_embedded:
+                begun = monotonic()
+                compiled = self.compile_at(place)
+                self._spent += monotonic() - begun
+            else:
+                compiled = self._later(self._reference_to(place))
+                self._deferred[address] = place
+            self._compiled[address] = compiled
         return compiled
+
+    def invalid(self) -> list[tuple[Place, InvalidSchema]]:
+        """Where schemas stand that have yet to be compiled, and will not."""
+        if not self._deferred:
+            return []
+        together = {"anyOf": [{"$ref": address} for address in self._deferred]}
+        try:
+            # One compilation goes through what they have in common once.
+            self._validator_of(Node(together, self._registry.resolver(self.document.uri)))
+        except InvalidSchema:
+            found = []
+            for place in self._deferred.values():
+                try:
+                    self.compile_at(place)
+                except InvalidSchema as error:
+                    found.append((place, error))
+            return found
+        return []
 
     def anything(self) -> Schema:
         """The schema of what has none: it admits every value."""
@@ -175,12 +218,14 @@ class Schemas:
         Raises:
             InvalidSchema: it does not compile.
         """
-        reference = {"$ref": address_of(place.uri, place.pointer)}
         try:
-            return self._compile(Node(reference, self._registry.resolver(place.uri)))
+            return self._compile(self._reference_to(place))
         except InvalidSchema:
             # Within a schema that has an `$id` there are no addresses of the file.
             return self._compile(self.node_at(place))
+
+    def _reference_to(self, place: Place) -> Node:
+        return Node({"$ref": address_of(place.uri, place.pointer)}, self._registry.resolver(place.uri))
 
     def node_at(self, place: Place) -> Node:
         """The schema at a place, uncompiled: what its references lead to can be followed from it.
@@ -202,8 +247,16 @@ class Schemas:
         return node
 
     def _compile(self, node: Node) -> Schema:
+        schema = self._later(node)
+        _ = schema.is_valid
+        return schema
+
+    def _later(self, node: Node) -> Schema:
+        return Schema(node, self._validator_of, self._compile)
+
+    def _validator_of(self, node: Node) -> Any:
         try:
-            validator = jsonschema_rs.Draft202012Validator(
+            return jsonschema_rs.Draft202012Validator(
                 # A schema given a base URI would stand for the whole resource of that URI: its references get the base.
                 _with_absolute_references(node.value, node.base_uri),
                 registry=self._native,
@@ -213,7 +266,6 @@ class Schemas:
             )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
             raise InvalidSchema(str(error).splitlines()[0]) from None
-        return Schema(validator, node, self._compile)
 
 
 @lru_cache(maxsize=2)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from compiling import document_with, written
 from contract import compile_contract, load
 from contract.check import check
+from contract.fault import DocumentError
 from contract.mock import mock_app
 from imtegrate.beside import Static
 from running import running
@@ -194,3 +196,21 @@ def test_a_document_of_a_thousand_operations(tmp_path: Path) -> None:
         for index in (0, 1, 499, 998, 999):
             assert client.get(f"/things{index}/7").json()["number"] == index
             assert client.get(f"/things{index}/x").status_code == 422
+
+
+def test_a_schema_that_waits_is_tried_at_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A schema that is compiled only when it is asked, as too many came before it, is named at start if it is none."""
+    monkeypatch.setattr("contract.schema.MAX_EAGER", 0)
+    answers = {
+        f"/{name}": {
+            "get": {
+                "operationId": name,
+                "responses": {"200": {"description": "ok", "content": {"application/json": {"schema": schema}}}},
+            }
+        }
+        for name, schema in {"good": {"type": "string"}, "bad": {"type": "string", "minLength": "x"}}.items()
+    }
+    with pytest.raises(DocumentError) as caught:
+        compile_contract(load(written(tmp_path, document_with(paths=answers))))
+    (fault,) = caught.value.faults
+    assert fault.pointer == "/paths/~1bad/get/responses/200/content/application~1json/schema"
