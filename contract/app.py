@@ -52,10 +52,19 @@ def build_app(
         # Connexion's routing stands here: 404, 405.
         inner=[
             *inner,
-            partial(Security, contract=contract, verifiers=verifiers or {}, extractor_of=extractor_of),
+            *_security(contract, verifiers or {}, extractor_of),
             partial(Validation, max_body_size=max_body_size),
         ],
         beside=beside or {},
         state=state,
         head_as_get=head_as_get,
     )
+
+
+def _security(
+    contract: Contract, verifiers: Verifiers, extractor_of: Callable[[Mapping[str, Any]], Extract | None]
+) -> Sequence[Callable[[ASGIApp], ASGIApp]]:
+    """The step that enforces `security`, where the document demands any."""
+    if not any(operation.security for operation in contract.operations.values()):
+        return ()
+    return [partial(Security, contract=contract, verifiers=verifiers, extractor_of=extractor_of)]

@@ -56,6 +56,11 @@ class BodyReader:
             self._take(await _resume(pending, self._yielded))
         while not self.complete:
             self._take(await self._receive())
+        return self.whole
+
+    @property
+    def whole(self) -> bytes:
+        """The body, once it is complete."""
         return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
     def close(self) -> None:

@@ -43,7 +43,8 @@ def loads(text: bytes) -> Any:
             over `MAX_DIGITS` digits, or with an exponent that no `Decimal` has.
     """
     text = text.removeprefix(_BYTE_ORDER_MARK)
-    if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
+    # What has fewer characters is not nested deeper.
+    if len(text) > MAX_DEPTH and text.count(b"[") + text.count(b"{") > MAX_DEPTH:
         _refuse_depth(text)
     exactly = _MAY_LOSE_PRECISION.search(text) is not None
     try:

@@ -62,6 +62,8 @@ class Operation:
     responses: Mapping[str, Response] = field(repr=False)
     security: tuple[Mapping[str, tuple[str, ...]], ...]
     """Alternatives, each a set of schemes with their scopes; empty where nothing is demanded (§4.8.30)."""
+    reads_cookies: bool = field(repr=False)
+    """Whether one of its parameters is a cookie."""
 
     @property
     def pointer(self) -> str:
@@ -159,16 +161,18 @@ class _Compiler:
             if not str(status).startswith("x-")
         }
         security = value.get("security", self.document.root.get("security")) or []
+        parameters = self._parameters(holder, place)
         return Operation(
             operation_id=operation_id_of(method, path, value),
             method=method.upper(),
             path=path,
             place=place,
             tags=tuple(value.get("tags", ())),
-            parameters=self._parameters(holder, place),
+            parameters=parameters,
             body=self._body(place),
             responses=responses,
             security=tuple({name: tuple(scopes) for name, scopes in one.items()} for one in security),
+            reads_cookies=any(parameter.location == "cookie" for parameter in parameters),
         )
 
     def _path_item(self, place: Place) -> Place:

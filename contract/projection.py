@@ -66,16 +66,24 @@ class _Compiler:
             return None
         below = {name: project for name, member in declared.items() if (project := self.compile(member)) is not None}
 
+        names = [name for name, member in declared.items() if member.value is not False]
+        allowed = frozenset(names)
+
         def members(value: Any) -> Any:
+            if not isinstance(value, Mapping) or value.keys() <= allowed:
+                return value
+            return {name: value[name] for name in names if name in value}
+
+        if not below:
+            return members
+
+        def deep(value: Any) -> Any:
+            value = members(value)
             if not isinstance(value, Mapping):
                 return value
-            return {
-                name: below[name](item) if name in below else item
-                for name, item in value.items()
-                if name in declared and declared[name].value is not False
-            }
+            return {name: below[name](item) if name in below else item for name, item in value.items()}
 
-        return members
+        return deep
 
     def _items(self, node: "Node") -> Project | None:
         if not isinstance(node.value.get("items"), Mapping) or "prefixItems" in node.value:

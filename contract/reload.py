@@ -1,5 +1,7 @@
 """Swaps one application for the next without losing a request."""
 
+from collections.abc import Awaitable
+
 from contract.request import ASGIApp, Receive, Scope, Send
 
 
@@ -13,6 +15,6 @@ class Swappable:
         """Put another application in force, from the next request on."""
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)

@@ -20,7 +20,7 @@ KEY: Final = "contract.request"
 class Request:
     """One request; made by routing, filled by the steps behind it, given to the handler that asks for it."""
 
-    __slots__ = ("body", "bound", "claim", "parameters", "path_values", "scope", "security", "state")
+    __slots__ = ("_admitted", "body", "bound", "claim", "parameters", "path_values", "scope", "security", "state")
 
     def __init__(self, scope: Scope, bound: "Bound", path_values: dict[str, str], state: Any) -> None:
         self.scope = scope
@@ -37,6 +37,18 @@ class Request:
         self.parameters: dict[str, Any] = {}
         """By argument name: the values of the parameters that are there."""
         self.body: Any = None
+        self._admitted = bound.guard is None
+
+    async def admit(self) -> None:
+        """Have the operation's guard look the caller up, unless it has.
+
+        Raises:
+            Problem: the caller may not call the operation.
+        """
+        guard = self.bound.guard
+        if guard is not None and not self._admitted:
+            self._admitted = True
+            await guard.admit(self)
 
     @property
     def operation(self) -> "Operation":

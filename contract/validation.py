@@ -3,12 +3,12 @@
 import asyncio
 from typing import Any, Final
 
-from contract.binding import Bound, Guard
+from contract.binding import Bound
 from contract.body import BodyReader
 from contract.defaults import default_of
 from contract.findings import Findings
 from contract.media import MediaType, is_json, without_bytes
-from contract.operation import Body, Operation
+from contract.operation import Body
 from contract.parameters import MISSING, NotText, Raw, pairs_of
 from contract.problem import (
     ContentTooLarge,
@@ -42,36 +42,37 @@ class Validation:
         """Validate one request."""
         request: Request = scope[KEY]
         bound = request.bound
-        gate = _Gate(bound.guard, request)
         body = bound.operation.body
+        if bound.guard is not None:
+            # What it can tell by the headers, it tells at once; nothing is looked up before it has to be.
+            request.claim = bound.guard.claim(request)
         reader = BodyReader(receive, self._max_body_size)
         try:
-            try:
-                text = b"" if body is None else await self._read(request, body, reader, gate)
-                findings = self._judge(request, bound, body, text)
-                if findings:
-                    await gate.admit()
-                    raise UnprocessableContent(*await _named(findings, len(text)))
-            except Problem:
-                # Who may not call is told that, and nothing of what is wrong with the request.
-                await gate.admit()
-                raise
+            text = b"" if body is None else await self._read(request, body, reader)
+            findings = self._judge(request, bound, body, text)
+            if findings:
+                await request.admit()
+                raise UnprocessableContent(*await _named(findings, len(text)))
+        except Problem:
+            # Who may not call is told that, and nothing of what is wrong with the request.
+            await request.admit()
+            raise
         finally:
             reader.close()
         await self._app(scope, receive, send)
 
-    async def _read(self, request: Request, body: Body, reader: BodyReader, gate: "_Gate") -> bytes:
+    async def _read(self, request: Request, body: Body, reader: BodyReader) -> bytes:
         """The body, of a media type that the document has."""
         framing = _Framing(request)
         if framing.length > self._max_body_size or framing.waits or not reader.peek():
-            await gate.admit()
+            await request.admit()
         if framing.encoded:
             raise UnsupportedContentEncoding
         if framing.length > 0 and (framing.media_type is None or body.content.find(framing.media_type) is None):
             raise UnsupportedMediaType(body.content.ranges)
         if framing.length > self._max_body_size:
             raise ContentTooLarge(self._max_body_size)
-        text = await reader.read()
+        text = reader.whole if reader.complete else await reader.read()
         if text and (framing.media_type is None or body.content.find(framing.media_type) is None):
             raise UnsupportedMediaType(body.content.ranges)
         request.body = framing.media_type
@@ -97,24 +98,6 @@ class Validation:
 async def _named(findings: Findings, size: int) -> list[ValidationError]:
     """The faults of a request whose body has `size` bytes; of a large one in a thread, so that others are served."""
     return findings.named() if size < LARGE else await asyncio.to_thread(findings.named)
-
-
-class _Gate:
-    """The operation's guard: asked at once what it can tell by the headers, and only once to look anything up."""
-
-    __slots__ = ("_guard", "_request")
-
-    def __init__(self, guard: Guard | None, request: Request) -> None:
-        self._guard = guard
-        self._request = request
-        if guard is not None:
-            request.claim = guard.claim(request)
-
-    async def admit(self) -> None:
-        """Ask the guard, unless it has been asked."""
-        guard, self._guard = self._guard, None
-        if guard is not None:
-            await guard.admit(self._request)
 
 
 class _Framing:
@@ -147,7 +130,7 @@ def _take_parameters(request: Request, bound: Bound, findings: Findings) -> dict
             path=request.path_values,
             query=pairs_of(scope["query_string"].decode("latin-1")) if scope["query_string"] else (),
             headers=scope["headers"],
-            cookies=_cookies(request) if _has_cookies(bound.operation) else (),
+            cookies=_cookies(request) if bound.operation.reads_cookies else (),
         )
     except NotText:
         message = "Input should be a valid string, unable to parse raw data as a unicode string"
@@ -158,10 +141,6 @@ def _take_parameters(request: Request, bound: Bound, findings: Findings) -> dict
         if value is not MISSING:
             taken[argument] = value
     return taken
-
-
-def _has_cookies(operation: Operation) -> bool:
-    return any(parameter.location == "cookie" for parameter in operation.parameters)
 
 
 def _cookies(request: Request) -> list[tuple[str, str]]:

@@ -175,9 +175,9 @@ def test_connexion_loads_the_document_as_it_is(contract: Any, built: Any) -> Non
 
 
 def test_the_stack_is_in_order(built: Any) -> None:
-    """From the outside in: errors, Connexion's routing, security, validation, dispatch; nothing else of Connexion's."""
+    """Errors, Connexion's routing, validation, dispatch; no security where none is demanded, nothing of Connexion's."""
     names = [type(app).__name__ for app in built.middleware_stack]
-    assert names == ["Errors", "Routing", "Security", "Validation", "Dispatch"]
+    assert names == ["Errors", "Routing", "Validation", "Dispatch"]
 
 
 def test_connexion_resolves_the_operation_to_its_handler() -> None:
