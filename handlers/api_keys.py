@@ -37,7 +37,7 @@ class ApiKeyCreated(TypedDict):
 
 _MAY_WRITE: Final = BearerToken(WRITE)
 _SHOWN_ONCE: Final = {"Cache-Control": "no-store"}
-_OWN: Final = ("name", "scopes", "env")
+_OWN: Final = frozenset({"name", "scopes", "env"})
 """Members of the body with a column of their own; any other that the document has is kept beside them."""
 
 
@@ -69,7 +69,7 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
             name=name,
             scopes=scopes,
             env=env,
-            extra={member: value for member, value in asked.items() if member not in _OWN},
+            extra={} if asked.keys() <= _OWN else {name: value for name, value in asked.items() if name not in _OWN},
             created_at=datetime.now(UTC),
         )
 
