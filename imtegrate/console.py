@@ -11,6 +11,7 @@ import typer
 from contract import DocumentError
 from contract.locate import with_positions
 from db import DatabaseError
+from imtegrate.configuration import InvalidConfiguration
 from imtegrate.listening import CannotListen
 
 UNFOLDED: Final = 1_000_000
@@ -32,7 +33,7 @@ def clear_errors() -> Iterator[None]:
         for fault in with_positions(error.faults):
             typer.echo(str(fault), err=True)
         raise typer.Exit(1) from None
-    except (DatabaseError, CannotListen) as error:
+    except (DatabaseError, CannotListen, InvalidConfiguration) as error:
         fail(" ".join(str(error).split()))
 
 

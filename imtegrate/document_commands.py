@@ -9,8 +9,8 @@ import typer
 from contract import Fault, compile_contract, load
 from contract.locate import with_positions
 from imtegrate.console import clear_errors, print_json, print_table
-from imtegrate.options import AsJSON, DatabaseURL, Spec
-from imtegrate.settings import DEFAULT_DATABASE_URL, default_spec
+from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL, Spec
+from imtegrate.settings import default_spec
 
 
 def check(

@@ -12,8 +12,7 @@ from sqlalchemy import Connection
 from db import Database, list_keys, revoke_key
 from imtegrate.administration import create_organisation_with_key, key_as_json, timestamp, verify
 from imtegrate.console import clear_errors, fail, print_json, print_table
-from imtegrate.options import AsJSON, DatabaseURL
-from imtegrate.settings import DEFAULT_DATABASE_URL
+from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL
 
 T = TypeVar("T")
 
