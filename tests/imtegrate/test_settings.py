@@ -105,7 +105,7 @@ def settings_of(folder: Path, *arguments: str, env: dict[str, str] | None = None
 
 
 def test_flags_go_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
-    """Each setting comes from the first of flag, variable, `imtegrate.toml` and default that has it; and is shown so."""
+    """A setting comes from the first of flag, variable, `imtegrate.toml` and default that has it, and is shown so."""
     (tmp_path / "imtegrate.toml").write_text('port = 1\nmax-body-size = 2\ndeadline = 3.5\nhost = "127.0.0.2"\n')
     found = settings_of(tmp_path, "--port", "4", env={"IMTEGRATE_MAX_BODY_SIZE": "5", "IMTEGRATE_PORT": "6"})
     assert found["port"] == (4, "command line")
