@@ -1,0 +1,228 @@
+"""`/docs` as a person sees it, in a real Chromium without a screen."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from editing import DOCUMENT, Edited, patched
+from running import KEYS, Running, Serving, imtegrate, running, unknown_token
+
+ARTEFACTS: Final = Path(os.environ.get("IMTEGRATE_ARTEFACTS", DOCUMENT.parent / "artefacts"))
+"""Where screenshots are kept for whoever wants to look."""
+
+PATIENCE: Final = 30
+"""Seconds that the page may take for anything; a machine under load is slow."""
+
+NAME: Final = "/components/schemas/ApiKeyCreate/properties/name"
+
+FLAGS: Final = (
+    "--headless=new",
+    "--no-sandbox",  # Chromium refuses to be root's with it
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    # What Chromium asks its maker for by itself is not the page's doing.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,1600",
+)
+
+
+class Page:
+    """The page in a browser, and what a person does with it."""
+
+    def __init__(self, driver: Chrome, url: str) -> None:
+        self.driver = driver
+        self.url = url
+        self._requests: list[str] = []
+        driver.get(f"{url}/docs")
+
+    def find(self, selector: str) -> WebElement:
+        """The first element of a CSS selector, once it is there."""
+        found: WebElement = self._wait(lambda: self.driver.find_element(By.CSS_SELECTOR, selector))
+        return found
+
+    def wait_for(self, selector: str, text: str) -> str:
+        """Wait until the element's text holds another; the whole text."""
+        shown: str = self._wait(lambda: text in (now := self.find(selector).text) and now, f"{text!r} in {selector}")
+        return shown
+
+    def click(self, selector: str) -> None:
+        """Click in the middle of the view, where nothing sticks out over it."""
+        element = self.find(selector)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
+    def fill(self, selector: str, text: str) -> None:
+        """Type over what stands in a field."""
+        self.find(selector).send_keys(Keys.CONTROL, "a")
+        self.find(selector).send_keys(text)
+
+    def authorize(self, token: str) -> None:
+        """Give a token, the way the page offers it."""
+        self.click(".btn.authorize")
+        self.fill(".auth-container input", token)
+        self.click(".auth-container .authorize.button, .auth-btn-wrapper .authorize")
+        self.click(".auth-btn-wrapper .btn-done")
+
+    def make_key(self, body: str) -> str:
+        """Fill in the form, and send it: the answer as it is shown, without those that the document lists."""
+        self.fill(".body-param__text", body)
+        if self.driver.find_elements(By.CSS_SELECTOR, ".btn-clear"):
+            self.click(".btn-clear")
+        self.click(".btn.execute")
+        return self.wait_for(".live-responses-table", "Response body")
+
+    def screenshot(self, name: str) -> None:
+        """Keep what is seen."""
+        ARTEFACTS.mkdir(parents=True, exist_ok=True)
+        assert self.driver.save_screenshot(str(ARTEFACTS / name))
+
+    def requests(self) -> list[str]:
+        """The URL of every request so far, but for `data:`, and the browser's own first tab: they ask nobody."""
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                self._requests.append(message["params"]["request"]["url"])
+        return [url for url in self._requests if not url.startswith(("data:", "chrome"))]
+
+    def complaints(self) -> list[dict[str, Any]]:
+        """What the console says: errors of scripts, and what the policy kept out; refused keys are no news there."""
+        return [entry for entry in self.driver.get_log("browser") if not re.search(rf"{KEYS} .*status of 4", entry["message"])]
+
+    def _wait(self, found: Any, what: str = "") -> Any:
+        def stale_or_missing(_driver: Chrome) -> Any:
+            return found()
+
+        return WebDriverWait(self.driver, PATIENCE).until(stale_or_missing, what)
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """A Chromium; one for all tests, as its start is what costs."""
+    programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
+    assert all(programs.values()), "the page is tested in Chromium: apt-get install chromium chromium-driver"
+    options = ChromeOptions()
+    options.binary_location = str(programs["chromium"])
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    chrome = Chrome(options, Service(str(programs["chromedriver"])))
+    try:
+        yield chrome
+    finally:
+        chrome.quit()
+
+
+@contextmanager
+def opened(driver: Chrome, url: str) -> Iterator[Page]:
+    """The page of a service; at the end nothing else was asked, and the console has nothing to say."""
+    for kind in ("performance", "browser"):
+        driver.get_log(kind)
+    page = Page(driver, url)
+    page.find(".opblock")
+    yield page
+    hosts = {urlsplit(asked).netloc for asked in page.requests()}
+    complaints = page.complaints()
+    driver.get("about:blank")  # it asks the service nothing more
+    assert hosts == {urlsplit(url).netloc}
+    assert complaints == []
+
+
+def test_a_key_is_made_by_filling_in_the_form(driver: Chrome, dev: Serving) -> None:
+    """Without a token, the form as it opens makes a key: 201, and the token, are seen."""
+    with opened(driver, dev.running.url) as page:
+        shown = page.make_key('{"name": "made by hand"}')
+        assert "201" in shown
+        assert '"token": "imt_test_' in shown
+        assert "Authorization" not in page.find(".curl").text
+        page.driver.execute_script("document.querySelector('.opblock').scrollIntoView()")
+        page.screenshot("docs.png")
+
+
+def test_the_example_of_the_form_makes_a_key(driver: Chrome, dev: Serving) -> None:
+    """What the form proposes is a body that the service takes."""
+    with opened(driver, dev.running.url) as page:
+        page.click(".btn.execute")
+        assert "201" in page.wait_for(".live-responses-table", "Response body")
+
+
+@pytest.mark.parametrize("written", ["{}", "Bearer {}"])
+def test_a_token_is_sent(driver: Chrome, serving: Serving, written: str) -> None:
+    """Under `serve` the form without a token sees 401; with one, pasted with its scheme or without, 201."""
+    with opened(driver, serving.running.url) as page:
+        assert "401" in page.make_key('{"name": "made by hand"}')
+        page.authorize(written.format(serving.token))
+        shown = page.make_key('{"name": "made by hand"}')
+        assert "201" in shown
+        assert '"token": "imt_test_' in shown
+
+
+def test_tokens_are_judged(driver: Chrome, dev: Serving) -> None:
+    """Under `dev` a good token makes a key, 201; a revoked one, and one that nobody made, see 401."""
+    good, revoked = dev.key(scopes=["*"]), dev.key(scopes=["*"])
+    dev.revoke(revoked)
+    for token, status in ((good["token"], "201"), (revoked["token"], "401"), (unknown_token(), "401")):
+        with opened(driver, dev.running.url) as page:
+            page.authorize(token)
+            assert status in page.make_key('{"name": "made by hand", "env": "test"}')
+
+
+def test_a_fault_is_seen_with_its_place(driver: Chrome, dev: Serving) -> None:
+    """A name that is too short sees 422, and where and what is wrong."""
+    with opened(driver, dev.running.url) as page:
+        shown = page.make_key('{"name": ""}')
+        assert "422" in shown
+        assert '"name"' in shown
+        assert '"string_too_short"' in shown
+        page.screenshot("docs-422.png")
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Iterator[Edited]:
+    """`dev`, and a document to edit."""
+    path = tmp_path / "openapi.json"
+    path.write_bytes(DOCUMENT.read_bytes())
+    with running("dev", "--spec", path, cwd=tmp_path) as service:
+        yield Edited(service, path)
+
+
+def test_it_follows_edits(driver: Chrome, edited: Edited) -> None:
+    """An edit is seen without a reload: the new limit, and what changed; what was typed before stays."""
+    with opened(driver, edited.service.url) as page:
+        page.driver.execute_script("window.untouched = true")
+        page.fill(".body-param__text", '{"name": "typed before"}')
+        edited.edit([("replace", f"{NAME}/maxLength", 77)])
+        news = page.wait_for("#news", "maxLength")
+        assert f"{NAME}/maxLength" in news
+        assert "breaks" in news
+        assert page.driver.execute_script("return window.untouched")
+        assert page.find(".body-param__text").get_attribute("value") == '{"name": "typed before"}'
+        page.wait_for("#swagger-ui", "77")
+        page.screenshot("docs-edited.png")
+
+
+def test_it_shows_what_keeps_an_edit_out(driver: Chrome, edited: Edited) -> None:
+    """A broken edit is told with its place and mend, and the page shows the document in force; until it is mended."""
+    with opened(driver, edited.service.url) as page:
+        edited.write(json.dumps(patched(edited.published, [("replace", f"{NAME}/maxLength", "many")])))
+        assert NAME in page.wait_for("#news", "not in force")
+        page.screenshot("docs-broken.png")
+        edited.edit([("replace", f"{NAME}/maxLength", 9)])
+        page.wait_for("#news", "what callers notice")
