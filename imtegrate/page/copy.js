@@ -5,7 +5,8 @@ const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "tr
 /** Follow a `$ref` within the document (RFC 6901); anything else stays as it is. */
 function resolve(document, value) {
   if (typeof value?.$ref !== "string" || !value.$ref.startsWith("#/")) return value;
-  const steps = value.$ref.slice(2).split("/").map((step) => decodeURIComponent(step).replace(/~1/g, "/").replace(/~0/g, "~"));
+  const unescape = (step) => decodeURIComponent(step).replace(/~1/g, "/").replace(/~0/g, "~");
+  const steps = value.$ref.slice(2).split("/").map(unescape);
   return steps.reduce((holder, step) => holder?.[step], document);
 }
 
@@ -45,11 +46,15 @@ export function copyForPage(published, serverURL) {
       operation.parameters = operation.parameters?.filter((parameter) => !isAuthorization(document, parameter));
       const { required, description } = resolve(document, parameter);
       const asked = operation.security ?? document.security ?? [];
-      const filled = asked.some((one) => Object.keys(one).some((key) => fillsAuthorization(resolve(document, schemes[key]))));
-      if (filled) continue;
-      schemes[name] ??= { type: "http", scheme: "bearer", description: description ?? "A token, without the word Bearer." };
-      const mine = (asked.length ? asked : [{}]).map((one) => ({ ...one, [name]: [] }));
-      operation.security = required ? mine : [...asked.length ? asked : [{}], ...mine];
+      const names = asked.flatMap((one) => Object.keys(one));
+      if (names.some((one) => fillsAuthorization(resolve(document, schemes[one])))) continue;
+      schemes[name] ??= {
+        type: "http",
+        scheme: "bearer",
+        description: description ?? `A token, without the word Bearer${required ? "" : "; it may be left out"}.`,
+      };
+      // No empty alternative, though the token may be left out: Swagger UI shows one as a lock that is closed.
+      operation.security = (asked.length ? asked : [{}]).map((one) => ({ ...one, [name]: [] }));
     }
     if (shared) item.parameters = item.parameters.filter((parameter) => !isAuthorization(document, parameter));
     delete item.servers;

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from editing import DOCUMENT, Edited, patched
-from running import KEYS, Running, Serving, imtegrate, running, unknown_token
+from running import KEYS, Serving, running, unknown_token
 
 ARTEFACTS: Final = Path(os.environ.get("IMTEGRATE_ARTEFACTS", DOCUMENT.parent / "artefacts"))
 """Where screenshots are kept for whoever wants to look."""
@@ -104,7 +104,11 @@ class Page:
 
     def complaints(self) -> list[dict[str, Any]]:
         """What the console says: errors of scripts, and what the policy kept out; refused keys are no news there."""
-        return [entry for entry in self.driver.get_log("browser") if not re.search(rf"{KEYS} .*status of 4", entry["message"])]
+        return [
+            entry
+            for entry in self.driver.get_log("browser")
+            if not re.search(rf"{KEYS} .*status of 4", entry["message"])
+        ]
 
     def _wait(self, found: Any, what: str = "") -> Any:
         def stale_or_missing(_driver: Chrome) -> Any:
@@ -194,6 +198,68 @@ def test_a_fault_is_seen_with_its_place(driver: Chrome, dev: Serving) -> None:
         page.screenshot("docs-422.png")
 
 
+def test_any_document_is_shown_and_tried(driver: Chrome, tmp_path: Path) -> None:
+    """Below a base path, of a server elsewhere, each operation that is tried asks this server and no other."""
+    path = tmp_path / "openapi.json"
+    answer = {"200": {"description": "ok", "content": {"application/json": {"schema": {"const": "seen"}}}}}
+    header = {"name": "authorization", "in": "header", "required": True, "schema": {"type": "string"}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Things </title> & more", "version": "1"},
+        "servers": [{"url": "https://{where}.example.com/base/v2", "variables": {"where": {"default": "api"}}}],
+        "components": {"parameters": {"authorization": header}},
+        "paths": {
+            "/things": {
+                "parameters": [{"$ref": "#/components/parameters/authorization"}],
+                "servers": [{"url": "https://elsewhere.example.com"}],
+                "get": {"operationId": "list", "responses": answer},
+            },
+            "/others": {"get": {"operationId": "others", "responses": answer}},
+        },
+    }
+    path.write_text(json.dumps(document))
+    with running("mock", "--spec", path, cwd=tmp_path) as service, opened(driver, service.url) as page:
+        assert page.driver.title == "Things </title> & more"
+        page.authorize("anything")
+        page.click(".opblock-summary-control[aria-label*='things']")
+        page.click(".btn.execute")
+        shown = page.wait_for(".live-responses-table", "Response body")
+        assert '"seen"' in shown
+        assert "Authorization: Bearer anything" in page.find(".curl").text
+        assert page.find(".request-url").text.endswith(f"{service.url}/base/v2/things")
+        assert not [asked for asked in page.requests() if "/docs/changes" in asked]
+
+
+@pytest.mark.parametrize("path", ["", "/start.js", "/copy.js", "/page.css", "/swagger-ui.css", "/swagger-ui-bundle.js"])
+def test_the_page_is_kept_by_browsers(serving: Serving, path: str) -> None:
+    """Whoever has a part of the page is told 304; HEAD has the headers of GET; no part is taken for another type."""
+    whole = serving.http.get(f"/docs{path}")
+    assert whole.status_code == 200
+    assert whole.headers["x-content-type-options"] == "nosniff"
+    again = serving.http.get(f"/docs{path}", headers={"If-None-Match": whole.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    head = serving.http.head(f"/docs{path}")
+    assert {**head.headers, "date": ""} == {**whole.headers, "date": ""}
+
+
+def test_the_page_may_ask_this_server_alone(serving: Serving) -> None:
+    """Its policy lets it run its own scripts alone, ask its own server alone, and stand in no frame."""
+    headers = serving.http.get("/docs").headers
+    policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_changes_are_for_dev_alone(serving: Serving, dev: Serving) -> None:
+    """What an edit changed is told under `dev`; `serve` has no such thing, though it reloads."""
+    assert serving.http.get("/docs/changes").status_code == 404
+    told = dev.http.get("/docs/changes")
+    assert told.json() == {"edition": dev.http.get("/openapi.json").headers["etag"], "changes": [], "faults": []}
+    assert dev.http.get("/docs/changes", headers={"If-None-Match": told.headers["etag"]}).status_code == 304
+
+
 @pytest.fixture
 def edited(tmp_path: Path) -> Iterator[Edited]:
     """`dev`, and a document to edit."""
@@ -209,12 +275,11 @@ def test_it_follows_edits(driver: Chrome, edited: Edited) -> None:
         page.driver.execute_script("window.untouched = true")
         page.fill(".body-param__text", '{"name": "typed before"}')
         edited.edit([("replace", f"{NAME}/maxLength", 77)])
-        news = page.wait_for("#news", "maxLength")
-        assert f"{NAME}/maxLength" in news
-        assert "breaks" in news
+        assert "breaks" in page.wait_for("#news", "at most 77 characters")
         assert page.driver.execute_script("return window.untouched")
         assert page.find(".body-param__text").get_attribute("value") == '{"name": "typed before"}'
-        page.wait_for("#swagger-ui", "77")
+        page.click(".opblock-section-request-body .tab li:last-child button")
+        page.wait_for(".opblock-section-request-body", "77")
         page.screenshot("docs-edited.png")
 
 
