@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,17 @@ PATIENCE: Final = 30
 """Seconds that the page may take for anything; a machine under load is slow."""
 
 NAME: Final = "/components/schemas/ApiKeyCreate/properties/name"
+
+COUNTING: Final = """
+window.counts = [];
+window.asked = () => performance.getEntriesByType("resource").length;
+document.addEventListener("visibilitychange", () => {
+    // What was asked in front is answered a second later.
+    if (document.hidden) setTimeout(() => counts.push(asked()), 1000);
+    else counts.push(asked());
+});
+"""
+"""Counts what the page has asked when it has gone behind another, and when it comes back."""
 
 FLAGS: Final = (
     "--headless=new",
@@ -285,6 +297,23 @@ def test_it_follows_edits(driver: Chrome, edited: Edited) -> None:
         page.click(".opblock-section-request-body .tab li:last-child button")
         page.wait_for(".opblock-section-request-body", "77")
         page.screenshot("docs-edited.png")
+
+
+def test_it_asks_only_while_it_is_seen(driver: Chrome, dev: Serving) -> None:
+    """Behind another tab the page asks nothing; in front again it goes on; meanwhile what was typed stays."""
+    with opened(driver, dev.running.url) as page:
+        page.fill(".body-param__text", '{"name": "typed"}')
+        driver.execute_script(COUNTING)
+        mine = driver.current_window_handle
+        driver.switch_to.new_window("tab")
+        time.sleep(4)  # four questions, if it asked
+        driver.close()
+        driver.switch_to.window(mine)
+        WebDriverWait(driver, PATIENCE).until(lambda _: driver.execute_script("return counts.length") == 2)
+        settled, in_front_again = driver.execute_script("return counts")
+        assert in_front_again == settled
+        WebDriverWait(driver, PATIENCE).until(lambda _: driver.execute_script("return asked()") > settled)
+        assert page.find(".body-param__text").get_attribute("value") == '{"name": "typed"}'
 
 
 def test_it_shows_what_keeps_an_edit_out(driver: Chrome, edited: Edited) -> None:
