@@ -18,6 +18,7 @@ from contract.security import Security
 from db import Database, DatabaseUnavailable, ensure_organisation
 from imtegrate.beside import beside
 from imtegrate.code import HandlerCode, import_handlers
+from imtegrate.last_edit import LastEdit
 from imtegrate.loopback import LoopbackOnly
 from imtegrate.metrics import Observed, make_registry
 from imtegrate.news import News
@@ -89,8 +90,9 @@ class Service:
             InvalidDatabaseURL: the URL is none that we know.
         """
         self._settings = settings
-        self._news = news or News()
         self._edition = Edition.compile(settings.spec, import_handlers())
+        self._last_edit = LastEdit(self._edition.contract) if settings.development else None
+        self._news = [news or News(), *([self._last_edit] if self._last_edit else [])]
         self._database = Database(settings.database_url, deadline=settings.deadline)
         self._registry = make_registry()
         self._development: UUID | None = None
@@ -144,14 +146,17 @@ class Service:
                 edition = await asyncio.to_thread(Edition.compile, self._settings.spec, code)
                 app = self._build(edition)
             except DocumentError as error:
-                self._news.refused(error.faults)
+                for news in self._news:
+                    news.refused(error.faults)
                 return
             except Exception as error:  # noqa: BLE001 (whatever a handler module raises when it is imported)
-                self._news.broken(error)
+                for news in self._news:
+                    news.broken(error)
                 return
             before, self._edition = self._edition, edition
             self._swappable.swap(app)
-            self._news.reloaded(before.contract, edition.contract)
+            for news in self._news:
+                news.reloaded(before.contract, edition.contract)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection of ASGI."""
@@ -179,7 +184,7 @@ class Service:
             contract,
             bind(contract, code.package),
             verifiers=code.verifiers,
-            beside=beside(contract, self._database, self._registry),
+            beside=beside(contract, self._database, self._registry, self._last_edit),
             state=code.services(self._database.units, self._development),
             max_body_size=self._settings.max_body_size,
             translate={DatabaseUnavailable: lambda _: ServiceUnavailable()},
