@@ -91,7 +91,7 @@ class Service:
         self._settings = settings
         self._news = news or News()
         self._edition = Edition.compile(settings.spec, import_handlers())
-        self._database = Database(settings.database_url, deadline=settings.deadline)
+        self._database = Database(settings.database_url, deadline=settings.deadline, connections=settings.connections)
         self._registry = make_registry()
         self._development: UUID | None = None
         self._swappable: Swappable | None = None

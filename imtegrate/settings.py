@@ -13,6 +13,11 @@ DEFAULT_PORT: Final = 8000
 DEFAULT_DEADLINE: Final = 5.0
 """Seconds that a request waits for the database."""
 
+MAX_CONNECTIONS: Final = 64
+"""Connections to PostgreSQL of all workers together: its own bound is 100, unless it is told otherwise."""
+WORKER_CONNECTIONS: Final = 4
+"""Of one worker at most: batches that are under way at once."""
+
 SPEC_NAME: Final = "openapi.json"
 
 
@@ -31,6 +36,11 @@ class ServiceSettings:
     """Bytes."""
     deadline: float = DEFAULT_DEADLINE
     """Seconds."""
+
+    @property
+    def connections(self) -> int:
+        """Connections that one worker may open to PostgreSQL."""
+        return max(1, min(WORKER_CONNECTIONS, MAX_CONNECTIONS // self.workers))
 
     def __repr__(self) -> str:
         # The database URL may hold a password.
