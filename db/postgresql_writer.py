@@ -15,7 +15,7 @@ from db.batch import Batch, Request, Row
 from db.column_types import as_utc, decode_json, encode_json
 from db.errors import KeyConflict
 from db.keys import Caller, NewKey
-from db.postgresql import explain, is_passing, unwrap
+from db.postgresql import confirm, explain, is_moved, is_passing, unwrap
 from db.statements import (
     LAST_USED_INTERVAL,
     POSTGRESQL_FIND,
@@ -61,7 +61,7 @@ class PostgreSQLWriter:
                 yield connection
             except BaseException as error:
                 # What state it is in is not worth finding out, unless the server itself said what is wrong.
-                if connection.is_closed() or not isinstance(error, asyncpg.PostgresError):
+                if connection.is_closed() or not isinstance(error, asyncpg.PostgresError) or is_moved(error):
                     await pooled.invalidate()
                 raise
 
@@ -135,6 +135,7 @@ class _Attempt:
             raise
         self._again = True
         await transaction.commit()
+        confirm(connection)
 
 
 async def _find(connection: Any, digests: Sequence[bytes]) -> tuple[dict[bytes, Caller], list[UUID]]:
