@@ -79,7 +79,10 @@ def _let_go(task: "asyncio.Task[Any]") -> None:
 
 def _gather(reasons: dict[Host, Exception]) -> Exception:
     """Make one error of all; a refusal that no waiting mends, such as a wrong password, stands for the rest."""
-    final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+    final: tuple[type[Exception], ...] = (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+    )
     hopeless = [error for error in reasons.values() if isinstance(error, final)]
     if hopeless:
         return hopeless[0]
