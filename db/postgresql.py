@@ -18,10 +18,11 @@ from db.url import PostgreSQLURL
 
 T = TypeVar("T")
 
-_PASSING: Final = ("08", "40", "53", "57P", "25006", "58", "0A000")
+_PASSING: Final = ("08", "40", "53", "57P", "25006", "58", "0A000", "26000")
 """SQLSTATEs, or how they begin, of what may be gone a moment later: a lost connection (08), a serialization failure or
 deadlock (40001, 40P01), too many connections (53), a server that stops or starts (57P), a primary that became a standby
-(25006), a fault of its system (58), a plan cached from before a migration (0A000).
+(25006), a fault of its system (58), a plan cached from before a migration (0A000), a statement
+that PgBouncer left on another connection (26000).
 https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 _MOVED: Final = ("08", "25006", "57P")

@@ -21,6 +21,8 @@ ADVISORY_LOCK: Final = "advisory_lock"
 DEFAULT_PORT: Final = 5432
 
 _SECRET_OPTIONS: Final = frozenset({"password", "sslpassword"})
+_FILES: Final = frozenset({"sslrootcert", "sslcert", "sslkey"})
+"""Options that name a file; the driver's own error does not say which one is missing."""
 _SEVERAL_HOSTS: Final = {"target_session_attrs": "read-write"}
 """Of several servers the primary is meant (libpq, «Parameter Key Words»)."""
 
@@ -105,6 +107,9 @@ def _postgresql(split: SplitResult) -> PostgreSQLURL:
     lock = options.pop(ADVISORY_LOCK, "on")
     if lock not in {"on", "off"}:
         raise InvalidDatabaseURL(f"{ADVISORY_LOCK} in the database URL is neither on nor off")
+    for name in _FILES & options.keys():
+        if not Path(options[name]).is_file():
+            raise InvalidDatabaseURL(f"{name} in the database URL names no file: {options[name]}")
     hosts = _several_hosts(split, options)
     if hosts:
         options = _SEVERAL_HOSTS | options

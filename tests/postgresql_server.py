@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -28,10 +28,11 @@ class PostgreSQLServer:
         self.folder = folder
         self.port = port
         self._user = pwd.getpwnam(_UNPRIVILEGED) if os.geteuid() == 0 else None
-        self.own(folder)
+        self._own(folder)
         self._programs = self._find_programs()
         self._data = folder / "data"
-        self._options = (*_OPTIONS, *options)
+        self.options = (*_OPTIONS, *options)
+        """Settings, as of the next start."""
         arguments = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         self._run("initdb", "-D", self._data, *arguments)
         self.start()
@@ -45,16 +46,21 @@ class PostgreSQLServer:
         """What the server said."""
         return (self.folder / "log").read_text()
 
-    def own(self, path: Path) -> Path:
-        """Give a file to the server's user, and to nobody else."""
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file of its folder, which its user alone may read."""
+        path = self.folder / name
+        path.touch(mode=0o600)
+        self._own(path)
+        path.write_bytes(content)
+
+    def _own(self, path: Path) -> None:
         if self._user is not None:
             os.chown(path, self._user.pw_uid, self._user.pw_gid)
-        return path
 
     def start(self) -> None:
         """Start it, and wait until it lets callers in."""
         listening = "listen_addresses=" if self.port is None else "listen_addresses=127.0.0.1"
-        settings = (listening, *([] if self.port is None else [f"port={self.port}"]), *self._options)
+        settings = (listening, *([] if self.port is None else [f"port={self.port}"]), *self.options)
         options = " ".join([f"-k {self.folder}", *(f"-c {setting}" for setting in settings)])
         self._run("pg_ctl", "-D", self._data, "-l", self.folder / "log", "-o", options, "-w", "start")
 
@@ -75,7 +81,8 @@ class PostgreSQLServer:
         postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
         os.kill(postmaster, number)
         for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
-            os.kill(int(child), number)
+            with suppress(ProcessLookupError):  # it may end meanwhile
+                os.kill(int(child), number)
 
     def _find_programs(self) -> Path:
         # Not imported: only its files are wanted, and the import warns about folders of its own.

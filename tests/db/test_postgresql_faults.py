@@ -228,6 +228,8 @@ def test_a_hung_host_is_passed_by(server: PostgreSQLServer, tmp_path: Path) -> N
         began = time.monotonic()
         with served(f"postgresql://postgres@{hosts}/several", tmp_path) as serving:
             assert time.monotonic() - began < START_TIMEOUT
+            # The test's own look at the database would wait for the host that hangs.
+            serving.database_url = f"postgresql://postgres@127.0.0.1:{server.port}/several"
             report("first host hung", 0, assert_well(serving))
 
 
