@@ -127,6 +127,10 @@ class _Attempt:
                 await _insert_singly(connection, insert, accepted)
             elif accepted:
                 await _insert(connection, insert, accepted)
+            if self._again and accepted:
+                # What writes nothing waits for no standby, and the rows may be there on this server alone.
+                ids = [request.row[0] for request in accepted]
+                await connection.execute("UPDATE api_keys SET id = id WHERE id = ANY($1)", ids)
             if stale:
                 await connection.execute(POSTGRESQL_TOUCH, datetime.now(UTC), stale)
         except (asyncpg.PostgresError, *_REFUSALS):
