@@ -219,6 +219,24 @@ def test_serialization_failures_lose_nothing(faulty: Serving, server: PostgreSQL
     assert broken_off > 0
 
 
+def test_a_commit_that_no_standby_confirmed_is_not_acknowledged(faulty: Serving, server: PostgreSQLServer) -> None:
+    """A commit whose wait for a standby is cancelled is no success, tried again or not: 503, and 201 with a standby."""
+    reload = "SELECT pg_reload_conf()"
+    cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    execute(server, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", reload)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(faulty.post, {"name": "unconfirmed", "env": "live"})
+            cancelled = 0
+            while not asked.done():
+                cancelled += scalar(server, cancel)
+            assert cancelled > 0
+            assert faults_of(asked.result(), 503)
+    finally:
+        execute(server, "ALTER SYSTEM RESET ALL", reload)
+    report("unconfirmed commit", DEADLINE, assert_well(faulty))
+
+
 def test_a_hung_host_is_passed_by(server: PostgreSQLServer, tmp_path: Path) -> None:
     """Of several hosts, one that hangs and one that is not there keep nobody from the one that serves."""
     with postgresql_server(tcp=True) as other:
