@@ -15,7 +15,7 @@ from db.batch import Batch, Request, Row
 from db.column_types import as_utc, decode_json, encode_json
 from db.errors import KeyConflict
 from db.keys import Caller, NewKey
-from db.postgresql import explain, is_passing, unwrap
+from db.postgresql import confirm, explain, is_moved, is_passing, unwrap
 from db.statements import (
     LAST_USED_INTERVAL,
     POSTGRESQL_FIND,
@@ -61,7 +61,7 @@ class PostgreSQLWriter:
                 yield connection
             except BaseException as error:
                 # What state it is in is not worth finding out, unless the server itself said what is wrong.
-                if connection.is_closed() or not isinstance(error, asyncpg.PostgresError):
+                if connection.is_closed() or not isinstance(error, asyncpg.PostgresError) or is_moved(error):
                     await pooled.invalidate()
                 raise
 
@@ -127,6 +127,10 @@ class _Attempt:
                 await _insert_singly(connection, insert, accepted)
             elif accepted:
                 await _insert(connection, insert, accepted)
+            if self._again and accepted:
+                # What writes nothing waits for no standby, and the rows may be there on this server alone.
+                ids = [request.row[0] for request in accepted]
+                await connection.execute("UPDATE api_keys SET id = id WHERE id = ANY($1)", ids)
             if stale:
                 await connection.execute(POSTGRESQL_TOUCH, datetime.now(UTC), stale)
         except (asyncpg.PostgresError, *_REFUSALS):
@@ -135,6 +139,7 @@ class _Attempt:
             raise
         self._again = True
         await transaction.commit()
+        confirm(connection)
 
 
 async def _find(connection: Any, digests: Sequence[bytes]) -> tuple[dict[bytes, Caller], list[UUID]]:

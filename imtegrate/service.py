@@ -93,7 +93,7 @@ class Service:
         self._edition = Edition.compile(settings.spec, import_handlers())
         self._last_edit = LastEdit(self._edition.contract) if settings.development else None
         self._news = [news or News(), *([self._last_edit] if self._last_edit else [])]
-        self._database = Database(settings.database_url, deadline=settings.deadline)
+        self._database = Database(settings.database_url, deadline=settings.deadline, connections=settings.connections)
         self._registry = make_registry()
         self._development: UUID | None = None
         self._swappable: Swappable | None = None

@@ -18,6 +18,11 @@ from imtegrate.options import DEFAULT_DATABASE_URL, DEFAULT_HOST, DEFAULT_PORT, 
 DEFAULT_DEADLINE: Final = 5.0
 """Seconds that a request waits for the database."""
 
+MAX_CONNECTIONS: Final = 64
+"""Connections to PostgreSQL of all workers together: its own bound is 100, unless it is told otherwise."""
+WORKER_CONNECTIONS: Final = 4
+"""Of one worker at most: batches that are under way at once."""
+
 SPEC_NAME: Final = "openapi.json"
 
 
@@ -50,6 +55,11 @@ class ServiceSettings:
     ] = DEFAULT_DEADLINE
     development: bool = False
     """Whether a request without a token acts for the organisation `development`; no setting, but what `dev` means."""
+
+    @property
+    def connections(self) -> int:
+        """Connections that one worker may open to PostgreSQL."""
+        return max(1, min(WORKER_CONNECTIONS, MAX_CONNECTIONS // self.workers))
 
 
 SETTINGS: Final = tuple(each.name for each in fields(ServiceSettings) if each.name != "development")
