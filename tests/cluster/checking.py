@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import asyncpg
 import httpx
-
 from load import Acknowledged, Record, try_key, works
 
 
@@ -55,9 +54,7 @@ async def check(record: Record, database_url: str, service_url: str, root_id: st
         lost=frozenset(acknowledged.keys() - ids.keys()),
         repeated=frozenset(key for counts in (ids, names, acknowledged) for key, n in counts.items() if n > 1),
         refused=frozenset(key for key in untouched if not works(statuses[key])),
-        revived=frozenset(
-            record.worked_after_revocation | {key for key in record.revoked if works(statuses[key])}
-        ),
+        revived=frozenset(record.worked_after_revocation | {key for key in record.revoked if works(statuses[key])}),
         unacknowledged=len(ids.keys() - acknowledged.keys() - {root_id}),
     )
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-
 from nodes import Cluster, Member
 from processes import Unavailable, kill, send
 

@@ -109,7 +109,11 @@ class Load:
     async def _run_revoke(self, prefix: str) -> bool:
         command = ("-m", "imtegrate", "keys", "revoke", prefix, "--database-url", self._database_url)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *command, cwd=self._folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+            sys.executable,
+            *command,
+            cwd=self._folder,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
         )
         try:
             return await asyncio.wait_for(process.wait(), 20) == 0
@@ -135,9 +139,7 @@ class Load:
 
 async def try_key(client: httpx.AsyncClient, key: Acknowledged) -> int:
     """Ask for a key with this one as the credential: 403 if it works, since it has no scope; 401 if not."""
-    answer = await client.post(
-        KEYS, json={"name": "never made"}, headers={"Authorization": f"Bearer {key.token}"}
-    )
+    answer = await client.post(KEYS, json={"name": "never made"}, headers={"Authorization": f"Bearer {key.token}"})
     return answer.status_code
 
 

@@ -14,7 +14,6 @@ from typing import Any, Final, Literal
 import orjson
 import psutil
 import yaml
-
 from processes import Unavailable, free_ports, kill, make_folder, processes_in, start, wait_for
 from programs import find_programs
 
@@ -106,7 +105,7 @@ class Cluster:
         """What Patroni says of its nodes (`GET /cluster`); nothing if none answers."""
         for node in self.nodes:
             try:
-                with urllib.request.urlopen(f"http://{HOST}:{node.control_port}/cluster", timeout=2) as answer:  # noqa: S310 - our own address
+                with urllib.request.urlopen(f"http://{HOST}:{node.control_port}/cluster", timeout=2) as answer:
                     members: list[dict[str, Any]] = orjson.loads(answer.read())["members"]
                     return members
             except (OSError, ValueError, KeyError):
@@ -132,7 +131,7 @@ class Cluster:
             Unavailable: Patroni refused.
         """
         leader = self.leader()
-        request = urllib.request.Request(  # noqa: S310 - our own address
+        request = urllib.request.Request(
             f"http://{HOST}:{leader.control_port}/switchover", orjson.dumps({"leader": leader.name}), method="POST"
         )
         try:

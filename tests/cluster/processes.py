@@ -26,7 +26,7 @@ UNPRIVILEGED: Final = "nobody"
 """Runs the cluster where we are root, as which PostgreSQL refuses to run."""
 
 PORTS: Final = range(20000, 32768)
-"""Below those that Linux gives to outgoing connections (`ip_local_port_range`): a node that comes back finds its own."""
+"""Below those that Linux gives to outgoing connections (`ip_local_port_range`): who comes back finds its own free."""
 
 _REAPER: Final = "import sys; sys.stdin.read(); import processes; processes.clear(sys.argv[1])"
 """Waits until the other end of its stdin is gone, however it went."""

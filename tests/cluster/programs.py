@@ -1,4 +1,4 @@
-"""The programs of a cluster, where an unprivileged user can come to them: copied if need be, nobody's rights touched."""
+"""The programs of a cluster, where an unprivileged user can come to them: copied if need be, no permission changed."""
 
 import importlib.util
 import os

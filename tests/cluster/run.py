@@ -26,7 +26,9 @@ from checking import Verdict, check
 from faults import CONTROL, FAULTS, SHORT, Target
 from load import Load, Record
 from nodes import Cluster
+from plot import draw
 from processes import Unavailable, workspace
+
 from running import DOCUMENT, create_organisation, imtegrate, running
 
 QUIET: Final = 3
@@ -78,7 +80,7 @@ async def run(folder: Path, schedule: list[str], seed: int, *, synchronous: bool
         load = Load(service.url, cluster.url, root["token"], service_folder, seed)
         async with load as record:
             windows = await _inject(schedule, target, record)
-        verdict = await check(record, cluster.url, service.url, str(root["id"]))
+        verdict = await check(record, cluster.url, service.url, str(root["key_id"]))
     return Outcome(windows, record, verdict)
 
 
@@ -131,7 +133,9 @@ def judge(console: Console, outcome: Outcome, *, synchronous: bool) -> list[bool
         console.print(f"the control lost {lost} acknowledged keys" + ("" if lost else ": the check has no teeth"))
         return [lost > 0]
     for promise, broken in outcome.verdict.promises.items():
-        console.print(f"{'FAILED' if broken else 'passed'}: {promise}" + (f": not {sorted(broken)[:5]}" if broken else ""))
+        console.print(
+            f"{'FAILED' if broken else 'passed'}: {promise}" + (f": not {sorted(broken)[:5]}" if broken else "")
+        )
     return [not broken for broken in outcome.verdict.promises.values()]
 
 
@@ -143,6 +147,7 @@ def main() -> int:
     chosen.add_argument("--short", action="store_true", help=f"only: {', '.join(SHORT)}")
     chosen.add_argument("--control", action="store_true", help="asynchronous replication, which must lose keys")
     chosen.add_argument("--fault", action="append", choices=list(FAULTS), help="only this one; may be repeated")
+    parser.add_argument("--plot", type=Path, default=Path("cluster.png"), help="the picture to write (cluster.png)")
     options = parser.parse_args()
     schedule = list(SHORT if options.short else CONTROL if options.control else options.fault or FAULTS)
     random.Random(options.seed).shuffle(schedule)
@@ -156,6 +161,9 @@ def main() -> int:
         print("0 passed, 1 failed")
         return 1
     report(console, outcome)
+    faults = {window.start: window.fault for window in outcome.windows[1:]}
+    draw([key.at for key in outcome.record.keys], faults, options.plot)
+    console.print(f"keys created a second: {options.plot}")
     kept = judge(console, outcome, synchronous=not options.control)
     print(f"{sum(kept)} passed, {len(kept) - sum(kept)} failed")
     return 0 if all(kept) else 1
