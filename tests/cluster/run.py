@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import random
 import secrets
+import subprocess
 import sys
 import time
 from contextlib import AsyncExitStack
@@ -17,6 +18,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+import asyncpg
+import httpx
 import psutil
 from rich.console import Console
 from rich.table import Table
@@ -35,6 +38,9 @@ QUIET: Final = 3
 """Seconds of load without a fault before the first one and after the last."""
 RECOVERY: Final = 90
 """Seconds until keys are created again and the cluster is full, after a fault."""
+
+_UNREACHABLE: Final = (asyncpg.PostgresError, httpx.HTTPError, subprocess.TimeoutExpired)
+"""How the last reading, or a command, fails where nothing came back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class Outcome:
     windows: list[Window]
     record: Record
     verdict: Verdict
+    stuck: str
+    """What did not come back after a fault, the last that was injected; empty if all did."""
 
 
 async def run(folder: Path, schedule: list[str], seed: int, *, synchronous: bool) -> Outcome:
@@ -79,23 +87,29 @@ async def run(folder: Path, schedule: list[str], seed: int, *, synchronous: bool
         target = Target(cluster, psutil.Process(service.process.pid), random.Random(seed))
         load = Load(service.url, cluster.url, root["token"], service_folder, seed)
         async with load as record:
-            windows = await _inject(schedule, target, record)
+            windows, stuck = await _inject(schedule, target, record)
         verdict = await check(record, cluster.url, service.url, str(root["key_id"]))
-    return Outcome(windows, record, verdict)
+    return Outcome(windows, record, verdict, stuck)
 
 
-async def _inject(schedule: list[str], target: Target, record: Record) -> list[Window]:
+async def _inject(schedule: list[str], target: Target, record: Record) -> tuple[list[Window], str]:
     await _until_created(record)
-    windows = [Window("none", time.monotonic(), 0)]
+    started = [("none", time.monotonic())]
+    stuck = ""
     await asyncio.sleep(QUIET)
     for name in schedule:
-        windows.append(Window(name, time.monotonic(), 0))
-        await FAULTS[name](target)
-        await _until_created(record)
-        await asyncio.to_thread(target.cluster.wait_until_full, RECOVERY)
+        started.append((name, time.monotonic()))
+        try:
+            await FAULTS[name](target)
+            await _until_created(record)
+            await asyncio.to_thread(target.cluster.wait_until_full, RECOVERY)
+        except Unavailable as error:
+            # What was acknowledged until now is checked all the same.
+            stuck = f"{name}: {error}"
+            break
         await asyncio.sleep(QUIET)
-    ends = [window.start for window in windows[1:]] + [time.monotonic()]
-    return [Window(window.fault, window.start, end) for window, end in zip(windows, ends, strict=True)]
+    ends = [start for _, start in started[1:]] + [time.monotonic()]
+    return [Window(fault, start, end) for (fault, start), end in zip(started, ends, strict=True)], stuck
 
 
 async def _until_created(record: Record) -> None:
@@ -128,15 +142,17 @@ def report(console: Console, outcome: Outcome) -> None:
 
 def judge(console: Console, outcome: Outcome, *, synchronous: bool) -> list[bool]:
     """Say which promises were kept."""
+    if outcome.stuck:
+        console.print(f"FAILED: all came back after each fault: {outcome.stuck}")
     if not synchronous:
         lost = len(outcome.verdict.lost)
         console.print(f"the control lost {lost} acknowledged keys" + ("" if lost else ": the check has no teeth"))
-        return [lost > 0]
+        return [lost > 0, not outcome.stuck]
     for promise, broken in outcome.verdict.promises.items():
         console.print(
             f"{'FAILED' if broken else 'passed'}: {promise}" + (f": not {sorted(broken)[:5]}" if broken else "")
         )
-    return [not broken for broken in outcome.verdict.promises.values()]
+    return [*(not broken for broken in outcome.verdict.promises.values()), not outcome.stuck]
 
 
 def main() -> int:
@@ -156,8 +172,8 @@ def main() -> int:
     try:
         with workspace() as folder:
             outcome = asyncio.run(run(folder, schedule, options.seed, synchronous=not options.control))
-    except (Unavailable, AssertionError) as error:
-        print(error, file=sys.stderr)
+    except (Unavailable, AssertionError, OSError, *_UNREACHABLE) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
         print("0 passed, 1 failed")
         return 1
     report(console, outcome)
