@@ -142,8 +142,8 @@ def report(console: Console, outcome: Outcome) -> None:
 
 def judge(console: Console, outcome: Outcome, *, synchronous: bool) -> list[bool]:
     """Say which promises were kept."""
-    if outcome.stuck:
-        console.print(f"FAILED: all came back after each fault: {outcome.stuck}")
+    came_back = "the service and the cluster came back after each fault"
+    console.print(f"FAILED: {came_back}: not {outcome.stuck}" if outcome.stuck else f"passed: {came_back}")
     if not synchronous:
         lost = len(outcome.verdict.lost)
         console.print(f"the control lost {lost} acknowledged keys" + ("" if lost else ": the check has no teeth"))
