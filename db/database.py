@@ -60,7 +60,9 @@ class Database:
             engine = make_engine(self._url, connections=connections, deadline=deadline)
             self._transactions = PostgreSQL(engine)
             # Half, so that a request whose first server hangs is in time for another.
-            writer = PostgreSQLWriter(engine, concurrency=connections, deadline=deadline / 2)
+            writer = PostgreSQLWriter(
+                engine, concurrency=connections, deadline=deadline / 2, transactional=self._url.statement_cache == 0
+            )
         self.units = UnitOfWork(writer, deadline=deadline)
 
     def __repr__(self) -> str:

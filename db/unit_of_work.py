@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
-from db.batch import Batch, Request, expire
+from db.audit import Refused
+from db.batch import Batch, Decide, Encoder, Request, expire
+from db.callers import Guesses
 from db.errors import DatabaseUnavailable
 from db.keys import Caller, NewKey
 
@@ -20,7 +22,7 @@ PATIENCE: Final = 0.05
 """Seconds after which a batch under way is held to be stuck, and whoever waits for it goes beside it."""
 
 
-class Engine(Protocol):
+class Engine(Encoder, Protocol):
     """Carries batches out, each in one transaction."""
 
     @property
@@ -44,6 +46,7 @@ class UnitOfWork:
         """Work on an engine; `deadline` is in seconds from a request's arrival."""
         self._engine = engine
         self._deadline = deadline
+        self._guesses = Guesses()
         self._waiting: deque[Request] = deque()
         self._under_way: set[Batch] = set()
         self._woken = False
@@ -53,23 +56,33 @@ class UnitOfWork:
         self._closed = False
         self._idle: asyncio.Event | None = None
 
-    async def create_key(self, caller: bytes | None, decide: Callable[[Caller | None], NewKey]) -> NewKey:
+    async def create_key(self, caller: bytes | None, decide: Callable[[Caller | None], NewKey | Refused]) -> NewKey:
         """Insert the key that `decide` gives for the caller; return once it is durable.
 
         Args:
             caller: SHA-256 digest of the calling key's token; None for a request without one.
-            decide: judges the caller, None if it is unknown, revoked or not named, and gives the new key. It runs in
-                the engine's thread, perhaps after this request was cancelled, and must not block.
+            decide: judges the caller, None if it is unknown, revoked, expired or not named, and gives the new key, or a
+                refusal to record. It must not block. It may be called again, if the caller has changed meanwhile: what
+                it said before then came to nothing.
 
         Raises:
             DatabaseUnavailable: not done by the deadline; the key may yet come to exist.
             KeyConflict: the key's id, prefix or digest is taken, or there is no such organisation.
-            Exception: whatever `decide` raised.
+            Exception: whatever `decide` raised, or refused with.
         """
         return cast("NewKey", await self._enqueue(caller, decide))
 
+    async def admit(self, digest: bytes, decide: Callable[[Caller | None], Caller | Refused]) -> Caller:
+        """Let in the caller with this digest, as the database has it now; `decide` as for `create_key`.
+
+        Raises:
+            DatabaseUnavailable: not done by the deadline.
+            Exception: whatever `decide` raised, or refused with.
+        """
+        return cast("Caller", await self._enqueue(digest, decide))
+
     async def find_caller(self, digest: bytes) -> Caller | None:
-        """Find the key with this digest, as the database has it now; None if it is unknown or revoked.
+        """Find the key with this digest, as the database has it now; None if it is unknown, revoked or expired.
 
         Raises:
             DatabaseUnavailable: not done by the deadline.
@@ -87,7 +100,7 @@ class UnitOfWork:
                 timer.cancel()
         await self._engine.aclose()
 
-    def _enqueue(self, digest: bytes | None, decide: Callable[[Caller | None], NewKey] | None) -> asyncio.Future[Any]:
+    def _enqueue(self, digest: bytes | None, decide: Decide | None) -> asyncio.Future[Any]:
         if self._closed:
             raise DatabaseUnavailable("the database is being closed")
         loop = asyncio.get_running_loop()
@@ -111,6 +124,8 @@ class UnitOfWork:
             else:
                 requests = [waiting.popleft() for _ in range(MAX_BATCH)]
             batch = Batch(loop, requests)
+            if not batch.prepare(self._guesses, self._engine):
+                continue
             self._under_way.add(batch)
             self._started = time.monotonic()
             self._engine.start(batch, self._finish)
@@ -129,6 +144,9 @@ class UnitOfWork:
 
     def _finish(self, batch: Batch) -> None:
         self._under_way.discard(batch)
+        # What has to be decided anew goes first: it has waited longest.
+        again = batch.learn(self._guesses)
+        self._waiting.extendleft(reversed(again))
         # First the next batch, so that the engine works while these are answered.
         self._start(batch.loop)
         batch.settle()

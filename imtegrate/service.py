@@ -185,7 +185,7 @@ class Service:
             bind(contract, code.package),
             verifiers=code.verifiers,
             beside=beside(contract, self._database, self._registry, self._last_edit),
-            state=code.services(self._database.units, self._development),
+            state=code.services(self._database.units, self._development, contract.document.digest),
             max_body_size=self._settings.max_body_size,
             translate={DatabaseUnavailable: lambda _: ServiceUnavailable()},
         )
