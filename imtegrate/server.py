@@ -15,7 +15,6 @@ import uvloop
 from uvicorn.supervisors import Multiprocess
 
 from contract import ASGIApp, Contract
-from imtegrate.logs import configure_logging
 from imtegrate.news import News
 from imtegrate.protocol import Protocol
 from imtegrate.service import Service
@@ -97,7 +96,7 @@ def _config(make_app: Callable[[], ASGIApp], workers: int, lifespan: Literal["on
 
 
 def _make_worker(settings: ServiceSettings) -> Service:
-    configure_logging()
+    settings.configure_logging()
     Thread(target=_end_with_supervisor, name="imtegrate-supervisor", daemon=True).start()
     return Service(settings)
 

@@ -16,11 +16,14 @@ from contract.problem import ServiceUnavailable
 from contract.reload import Swappable
 from contract.security import Security
 from db import Database, DatabaseUnavailable, ensure_organisation
+from imtegrate.access_log import AccessLog
 from imtegrate.beside import beside
 from imtegrate.code import HandlerCode, import_handlers
+from imtegrate.dev_console import Console, ConsoleNews, RequestLines
 from imtegrate.loopback import LoopbackOnly
 from imtegrate.metrics import Observed, make_registry
 from imtegrate.news import News
+from imtegrate.request_ids import RequestIds
 from imtegrate.settings import ServiceSettings
 
 logger = logging.getLogger("imtegrate")
@@ -89,7 +92,8 @@ class Service:
             InvalidDatabaseURL: the URL is none that we know.
         """
         self._settings = settings
-        self._news = news or News()
+        self._console = Console() if settings.development else None
+        self._news = news or (ConsoleNews(self._console) if self._console is not None else News())
         self._edition = Edition.compile(settings.spec, import_handlers())
         self._database = Database(settings.database_url, deadline=settings.deadline)
         self._registry = make_registry()
@@ -121,8 +125,14 @@ class Service:
                 lambda connection: ensure_organisation(connection, DEVELOPMENT)
             )
         self._swappable = Swappable(self._build(self._edition))
-        app = Observed(self._swappable, self._registry)
-        self._app = LoopbackOnly(app) if self._settings.development else app
+        app: ASGIApp = Observed(self._swappable, self._registry)
+        if self._settings.development:
+            app = LoopbackOnly(app)
+        if self._settings.access_log:
+            app = AccessLog(app)
+        if self._console is not None:
+            app = RequestLines(app, self._console)
+        self._app = RequestIds(app)
         _settle_garbage_collector()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_soon)
 
