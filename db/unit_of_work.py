@@ -37,11 +37,25 @@ class Engine(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Is told of every batch, on the loop; must not raise."""
+
+    def started(self, requests: int) -> None:
+        """A batch of so many requests has begun."""
+        ...
+
+    def finished(self, created: int, seconds: float) -> None:
+        """A batch is committed, or has failed; so many keys were made, it took so long."""
+        ...
+
+
 class UnitOfWork:
     """Looks keys up and inserts keys, many to a transaction. Belongs to the event loop of its first request."""
 
-    def __init__(self, engine: Engine, *, deadline: float) -> None:
+    def __init__(self, engine: Engine, *, deadline: float, observer: Observer | None = None) -> None:
         """Work on an engine; `deadline` is in seconds from a request's arrival."""
+        self._observer = observer
+        self._began: dict[Batch, float] = {}
         self._engine = engine
         self._deadline = deadline
         self._waiting: deque[Request] = deque()
@@ -113,6 +127,9 @@ class UnitOfWork:
             batch = Batch(loop, requests)
             self._under_way.add(batch)
             self._started = time.monotonic()
+            if self._observer is not None:
+                self._began[batch] = self._started
+                self._observer.started(len(requests))
             self._engine.start(batch, self._finish)
         if waiting and len(self._under_way) < self._engine.concurrency and self._detour is None:
             self._detour = loop.call_later(PATIENCE, self._take_detour, loop)
@@ -132,6 +149,8 @@ class UnitOfWork:
         # First the next batch, so that the engine works while these are answered.
         self._start(batch.loop)
         batch.settle()
+        if self._observer is not None:
+            self._observer.finished(_created(batch), time.monotonic() - self._began.pop(batch))
         if self._idle is not None and not self._under_way:
             self._idle.set()
 
@@ -146,3 +165,8 @@ class UnitOfWork:
         moments = [moment for moment in upcoming if moment is not None]
         if moments:
             self._alarm = loop.call_later(min(moments) - now, self._expire, loop)
+
+
+def _created(batch: Batch) -> int:
+    """Keys that a batch has made."""
+    return sum(1 for request in batch.requests if request.row and request.error is None) if batch.done else 0
