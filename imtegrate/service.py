@@ -21,7 +21,7 @@ from imtegrate.beside import beside
 from imtegrate.code import HandlerCode, import_handlers
 from imtegrate.dev_console import Console, ConsoleNews, RequestLines
 from imtegrate.loopback import LoopbackOnly
-from imtegrate.metrics import Observed, make_registry
+from imtegrate.metrics import Metrics, Observed
 from imtegrate.news import News
 from imtegrate.request_ids import RequestIds
 from imtegrate.settings import ServiceSettings
@@ -95,8 +95,8 @@ class Service:
         self._console = Console() if settings.development else None
         self._news = news or (ConsoleNews(self._console) if self._console is not None else News())
         self._edition = Edition.compile(settings.spec, import_handlers())
-        self._database = Database(settings.database_url, deadline=settings.deadline)
-        self._registry = make_registry()
+        self._metrics = Metrics()
+        self._database = Database(settings.database_url, deadline=settings.deadline, observer=self._metrics)
         self._development: UUID | None = None
         self._swappable: Swappable | None = None
         self._app: ASGIApp | None = None
@@ -125,7 +125,7 @@ class Service:
                 lambda connection: ensure_organisation(connection, DEVELOPMENT)
             )
         self._swappable = Swappable(self._build(self._edition))
-        app: ASGIApp = Observed(self._swappable, self._registry)
+        app: ASGIApp = Observed(self._swappable, self._metrics)
         if self._settings.development:
             app = LoopbackOnly(app)
         if self._settings.access_log:
@@ -189,7 +189,7 @@ class Service:
             contract,
             bind(contract, code.package),
             verifiers=code.verifiers,
-            beside=beside(contract, self._database, self._registry),
+            beside=beside(contract, self._database, self._metrics.registry),
             state=code.services(self._database.units, self._development),
             max_body_size=self._settings.max_body_size,
             translate={DatabaseUnavailable: lambda _: ServiceUnavailable()},
