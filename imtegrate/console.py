@@ -15,6 +15,7 @@ from db import DatabaseError
 from imtegrate.configuration import InvalidConfiguration
 from imtegrate.escaping import visible
 from imtegrate.listening import CannotListen
+from imtegrate.tracing import TracingUnavailable
 
 UNFOLDED: Final = 1_000_000
 """Characters of a line that is never folded."""
@@ -38,7 +39,7 @@ def clear_errors() -> Iterator[None]:
         for fault in with_positions(error.faults):
             typer.echo(str(fault), err=True)
         raise typer.Exit(1) from None
-    except (DatabaseError, CannotListen, InvalidConfiguration) as error:
+    except (DatabaseError, CannotListen, InvalidConfiguration, TracingUnavailable) as error:
         fail(" ".join(str(error).split()))
 
 

@@ -25,6 +25,7 @@ from imtegrate.metrics import Metrics, Observed
 from imtegrate.news import News
 from imtegrate.request_ids import RequestIds
 from imtegrate.settings import ServiceSettings
+from imtegrate.tracing import Tracing, make_tracing
 
 logger = logging.getLogger("imtegrate")
 
@@ -97,6 +98,7 @@ class Service:
         self._edition = Edition.compile(settings.spec, import_handlers())
         self._metrics = Metrics()
         self._database = Database(settings.database_url, deadline=settings.deadline, observer=self._metrics)
+        self._tracing: Tracing | None = None
         self._development: UUID | None = None
         self._swappable: Swappable | None = None
         self._app: ASGIApp | None = None
@@ -113,9 +115,11 @@ class Service:
 
         Raises:
             DatabaseError: it cannot be reached, or its schema is not ours.
+            TracingUnavailable: traces are asked for, and their library is not installed.
         """
         if self._app is not None:
             return
+        self._tracing = make_tracing()
         if self._settings.development or self._database.engine_name == "sqlite":
             await self._database.upgrade()
         else:
@@ -132,6 +136,8 @@ class Service:
             app = AccessLog(app)
         if self._console is not None:
             app = RequestLines(app, self._console)
+        if self._tracing is not None:
+            app = self._tracing.middleware(app)
         self._app = RequestIds(app)
         _settle_garbage_collector()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_soon)
@@ -141,6 +147,8 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await self._database.aclose()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
 
     async def reload(self, *, with_handlers: bool = False) -> None:
         """Compile document (and handlers) aside, and swap them in between two requests.
