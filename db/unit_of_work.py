@@ -39,11 +39,25 @@ class Engine(Encoder, Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Is told of every batch, on the loop; must not raise."""
+
+    def started(self, requests: int) -> None:
+        """A batch of so many requests has begun."""
+        ...
+
+    def finished(self, created: int, seconds: float) -> None:
+        """A batch is committed, or has failed; so many keys were made, it took so long."""
+        ...
+
+
 class UnitOfWork:
     """Looks keys up and inserts keys, many to a transaction. Belongs to the event loop of its first request."""
 
-    def __init__(self, engine: Engine, *, deadline: float) -> None:
+    def __init__(self, engine: Engine, *, deadline: float, observer: Observer | None = None) -> None:
         """Work on an engine; `deadline` is in seconds from a request's arrival."""
+        self._observer = observer
+        self._began: dict[Batch, float] = {}
         self._engine = engine
         self._deadline = deadline
         self._guesses = Guesses()
@@ -128,6 +142,9 @@ class UnitOfWork:
                 continue
             self._under_way.add(batch)
             self._started = time.monotonic()
+            if self._observer is not None:
+                self._began[batch] = self._started
+                self._observer.started(len(requests))
             self._engine.start(batch, self._finish)
         if waiting and len(self._under_way) < self._engine.concurrency and self._detour is None:
             self._detour = loop.call_later(PATIENCE, self._take_detour, loop)
@@ -150,6 +167,8 @@ class UnitOfWork:
         # First the next batch, so that the engine works while these are answered.
         self._start(batch.loop)
         batch.settle()
+        if self._observer is not None:
+            self._observer.finished(_created(batch), time.monotonic() - self._began.pop(batch))
         if self._idle is not None and not self._under_way:
             self._idle.set()
 
@@ -164,3 +183,8 @@ class UnitOfWork:
         moments = [moment for moment in upcoming if moment is not None]
         if moments:
             self._alarm = loop.call_later(min(moments) - now, self._expire, loop)
+
+
+def _created(batch: Batch) -> int:
+    """Keys that a batch has made."""
+    return sum(1 for request in batch.requests if request.row and request.error is None) if batch.done else 0

@@ -32,7 +32,7 @@ class Ready:
         try:
             await self._database.ping()
         except DatabaseError as error:
-            await _send_text(scope, send, 503, f"{error}\n".encode())
+            await _send_text(scope, send, 503, f"{' '.join(str(error).split())}\n".encode())
         else:
             await _send_text(scope, send, 200, b"ok\n")
 

@@ -5,17 +5,20 @@ import multiprocessing
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from threading import Thread
 from typing import Final, Literal
 
 import uvicorn
 import uvloop
+from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors import Multiprocess
 
 from contract import ASGIApp, Contract
-from imtegrate.logs import configure_logging
+from imtegrate.metrics import SHARED_FOLDER
 from imtegrate.news import News
 from imtegrate.protocol import Protocol
 from imtegrate.service import Service
@@ -46,7 +49,10 @@ def run(
         # What is wrong is said once, before there are workers to say it each.
         contract = uvloop.run(_try_out(settings))
         config = _config(partial(_make_worker, settings), settings.workers)
-        _Supervisor(config, [listener], lambda: announce(contract)).run()
+        # Set only now: the supervisor counts nothing.
+        with tempfile.TemporaryDirectory(prefix="imtegrate-metrics-") as folder:
+            os.environ[SHARED_FOLDER] = folder
+            _Supervisor(config, [listener], lambda: announce(contract), Path(folder)).run()
 
 
 def run_app(app: ASGIApp, listener: socket.socket, announce: Announce) -> None:
@@ -97,7 +103,7 @@ def _config(make_app: Callable[[], ASGIApp], workers: int, lifespan: Literal["on
 
 
 def _make_worker(settings: ServiceSettings) -> Service:
-    configure_logging()
+    settings.configure_logging()
     Thread(target=_end_with_supervisor, name="imtegrate-supervisor", daemon=True).start()
     return Service(settings)
 
@@ -119,15 +125,24 @@ def _end_quietly() -> None:
 class _Supervisor(Multiprocess):
     """Keeps the workers alive, and tells when the first ones are ready."""
 
-    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], announce: Announce) -> None:
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], announce: Announce, metrics: Path) -> None:
         super().__init__(config, sockets)
         self._announce = announce
+        self._metrics = metrics
 
     def init_processes(self) -> None:
         """Start the workers."""
         super().init_processes()
         if all(process.wait_until_ready(START_TIMEOUT, self.should_exit) for process in self.processes):
             self._announce()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that have died: what they had in hand is over, what they counted stays."""
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        for process in before:
+            if process not in self.processes:
+                mark_process_dead(process.pid, str(self._metrics))  # type: ignore[no-untyped-call] # it ships no types
 
     def handle_hup(self) -> None:
         """Have every worker reload the document, where uvicorn would replace the workers."""

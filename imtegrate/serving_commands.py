@@ -1,12 +1,13 @@
 """`dev`, `serve` and `mock`: what listens."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 import typer
 
 from contract import Contract, compile_contract, load
-from imtegrate.console import clear_errors
+from imtegrate.console import clear_errors, progress
 from imtegrate.examples import example_request
 from imtegrate.listening import listen, url_of
 from imtegrate.logs import configure_logging
@@ -15,7 +16,7 @@ from imtegrate.options import DEFAULT_DATABASE_URL, DEFAULT_HOST, DEFAULT_PORT, 
 from imtegrate.settings import ServiceSettings, default_spec, takes_settings
 
 
-@takes_settings(but={"workers"}, development=True)
+@takes_settings(but={"workers", "access_log"}, development=True)
 def dev(settings: ServiceSettings) -> None:
     """Serve for one person, on loopback: a request without a token acts for the organisation "development".
 
@@ -41,9 +42,15 @@ def _run(settings: ServiceSettings, announce: Callable[[Contract, str], None]) -
     # Uvicorn and the rest of the service are half of the time that `keys list` would take to start.
     from imtegrate.server import run  # noqa: PLC0415
 
-    configure_logging()
-    with clear_errors(), listen(settings.host, settings.port) as listener:
-        run(settings, listener, lambda contract: announce(contract, url_of(listener)))
+    settings.configure_logging()
+    with clear_errors(), listen(settings.host, settings.port) as listener, ExitStack() as starting:
+        starting.enter_context(progress(f"Loading {settings.spec}"))
+
+        def announce_started(contract: Contract) -> None:
+            starting.close()
+            announce(contract, url_of(listener))
+
+        run(settings, listener, announce_started)
 
 
 def _announce_dev(contract: Contract, url: str) -> None:
@@ -69,7 +76,8 @@ def mock(
     path = spec or default_spec()
     with clear_errors():
         # What can be compiled can be mocked: many a document in use has faults that only its handlers would feel.
-        contract = compile_contract(load(path))
+        with progress(f"Loading {path}"):
+            contract = compile_contract(load(path))
         app = mock_app(contract, beside=beside(contract, None, None))
         with listen(host, port) as listener:
             run_app(app, listener, lambda: _announce("Mocking", contract, url_of(listener)))

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, get_type_hints
 import typer
 
 from contract import MAX_BODY_SIZE
+from imtegrate.logs import LogFormat, configure_logging
 from imtegrate.options import DEFAULT_DATABASE_URL, DEFAULT_HOST, DEFAULT_PORT, SPEC, DatabaseURL, Host, Port
 
 DEFAULT_DEADLINE: Final = 5.0
@@ -53,6 +54,16 @@ class ServiceSettings:
     deadline: Annotated[
         float, typer.Option(envvar="IMTEGRATE_DEADLINE", min=0.1, help="Seconds that a request waits for the database.")
     ] = DEFAULT_DEADLINE
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(
+            envvar="IMTEGRATE_LOG_FORMAT", help="How log lines are written.  [default: json for serve, text for dev]"
+        ),
+    ] = None
+    access_log: Annotated[
+        bool,
+        typer.Option("--access-log/--no-access-log", envvar="IMTEGRATE_ACCESS_LOG", help="Log a line a request."),
+    ] = False
     development: bool = False
     """Whether a request without a token acts for the organisation `development`; no setting, but what `dev` means."""
 
@@ -60,6 +71,11 @@ class ServiceSettings:
     def connections(self) -> int:
         """Connections that one worker may open to PostgreSQL."""
         return max(1, min(WORKER_CONNECTIONS, MAX_CONNECTIONS // self.workers))
+
+    def configure_logging(self) -> None:
+        """Have this process log as it was asked to."""
+        default = LogFormat.TEXT if self.development else LogFormat.JSON
+        configure_logging(self.log_format or default, with_values=self.development)
 
 
 SETTINGS: Final = tuple(each.name for each in fields(ServiceSettings) if each.name != "development")

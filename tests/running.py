@@ -59,6 +59,15 @@ def free_port() -> int:
         return port
 
 
+def workers_of(service: Running) -> list[int]:
+    """The process ids of the workers of `serve --workers`."""
+    supervisor = service.process.pid
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    # Beside them runs multiprocessing's resource tracker; one that was killed has no command line any more.
+    return [pid for pid, command in commands.items() if b"spawn_main" in command]
+
+
 @contextmanager
 def running(
     *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, path: str = "/healthz"
