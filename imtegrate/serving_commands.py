@@ -42,7 +42,7 @@ def _run(settings: ServiceSettings, announce: Callable[[Contract, str], None]) -
     from imtegrate.server import run  # noqa: PLC0415
 
     configure_logging()
-    with clear_errors(), listen(settings.host, settings.port) as listener:
+    with clear_errors(), listen(settings.host, settings.port, settings.backlog) as listener:
         run(settings, listener, lambda contract: announce(contract, url_of(listener)))
 
 

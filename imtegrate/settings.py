@@ -13,10 +13,14 @@ from typing import Annotated, Any, Final, get_type_hints
 import typer
 
 from contract import MAX_BODY_SIZE
+from imtegrate.limits import Limits
+from imtegrate.listening import DEFAULT_BACKLOG
 from imtegrate.options import DEFAULT_DATABASE_URL, DEFAULT_HOST, DEFAULT_PORT, SPEC, DatabaseURL, Host, Port
 
 DEFAULT_DEADLINE: Final = 5.0
 """Seconds that a request waits for the database."""
+
+_LIMITS: Final = Limits()
 
 SPEC_NAME: Final = "openapi.json"
 
@@ -48,6 +52,27 @@ class ServiceSettings:
     deadline: Annotated[
         float, typer.Option(envvar="IMTEGRATE_DEADLINE", min=0.1, help="Seconds that a request waits for the database.")
     ] = DEFAULT_DEADLINE
+    request_timeout: Annotated[
+        float,
+        typer.Option(
+            envvar="IMTEGRATE_REQUEST_TIMEOUT", min=1, help="Seconds in which a request has to come, head and body."
+        ),
+    ] = _LIMITS.request_timeout
+    keep_alive_timeout: Annotated[
+        float,
+        typer.Option(
+            envvar="IMTEGRATE_KEEP_ALIVE_TIMEOUT", min=1, help="Seconds that a connection may wait for a request."
+        ),
+    ] = _LIMITS.keep_alive_timeout
+    max_connections: Annotated[
+        int,
+        typer.Option(
+            envvar="IMTEGRATE_MAX_CONNECTIONS", min=1, help="Connections that each serving process has open at once."
+        ),
+    ] = _LIMITS.max_connections
+    backlog: Annotated[
+        int, typer.Option(envvar="IMTEGRATE_BACKLOG", min=1, help="Connections that may wait to be accepted.")
+    ] = DEFAULT_BACKLOG
     development: bool = False
     """Whether a request without a token acts for the organisation `development`; no setting, but what `dev` means."""
 
