@@ -34,6 +34,7 @@ LINGER: Final = 2.0
 
 
 _FRAMING: Final = frozenset({b"expect", b"host", b"transfer-encoding"})
+_LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Config(uvicorn.Config):
@@ -119,11 +120,11 @@ class Protocol(HttpToolsProtocol):
         self._stalled_size += len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Nothing is upgraded to: the request is answered, and what follows it is in nobody's protocol.
-            self._ended = True
-            self.cycle.keep_alive = False
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
+            if self._ended:
+                return
             problem = error.__context__
             self._refuse(problem if isinstance(problem, Problem) else BadRequest("Invalid HTTP request received."))
         else:
@@ -170,6 +171,10 @@ class Protocol(HttpToolsProtocol):
         self._arriving = False
         self._settle()
 
+    def end_reading(self) -> None:
+        """Take no more requests from now on."""
+        self._ended = True
+
     def on_response_complete(self) -> None:
         """A request is answered: on with the next one."""
         self.server_state.total_requests += 1
@@ -200,6 +205,21 @@ class Protocol(HttpToolsProtocol):
                 raise BadRequest("There should be one Host (RFC 9112, section 3.2).")
         elif value.strip().lower() != b"chunked":
             raise BadRequest("The one transfer coding is chunked (RFC 9112, section 6.1).")
+
+    def _decline(self, rest: bytes) -> None:
+        """Answer as if no other protocol had been asked for (RFC 9110 §7.8); what follows the request counts for none.
+
+        The parser stops at the end of the head then: another one reads the body.
+        """
+        self.cycle.keep_alive = False
+        framing = [b"%b: %b\r\n" % field for field in self.headers if field[0] in _LENGTHS]
+        if not framing:
+            self._ended = True
+            return
+        self.cycle.more_body = self._arriving = True
+        self.deadline = self._sweeper.now + self._limits.request_timeout
+        self.parser = httptools.HttpRequestParser(_Body(self))
+        self.data_received(b"".join([b"POST / HTTP/1.1\r\nConnection: close\r\n", *framing, b"\r\n", rest]))
 
     # ---- refusals
 
@@ -247,3 +267,22 @@ class Protocol(HttpToolsProtocol):
         if lingers and self.flow is not None and self.flow.read_paused:
             self.flow.resume_reading()
         return lingers
+
+
+class _Body:
+    """What a parser tells of one body, and nothing of what follows it."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol: Protocol | None = protocol
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of it is here."""
+        if self._protocol is not None:
+            self._protocol.on_body(body)
+
+    def on_message_complete(self) -> None:
+        """It is whole."""
+        if self._protocol is not None:
+            self._protocol.on_message_complete()
+            self._protocol.end_reading()
+            self._protocol = None

@@ -1,4 +1,4 @@
-"""Bytes that no good client sends, on the wire of a running `imtegrate serve`: each is refused, and harms nobody else."""
+"""Bytes that no good client sends, on the wire of a running `imtegrate serve`: refused, they harm nobody else."""
 
 import json
 import re
@@ -169,8 +169,7 @@ def test_the_answers_before_a_bad_request_are_its_own(hostile: Serving) -> None:
     """Of good requests and a bad one in one packet, the good ones are answered in their order, then the bad one."""
     with Wire(hostile.running.url) as wire:
         wire.send((request_of(*good(hostile)) + BODY) * 3, request_of(b"Content-Length: -1"))
-        assert [wire.answer().status for _ in range(4)] == [201, 201, 201, 400]
-        assert wire.ended()
+        assert re.findall(rb"HTTP/1.1 ([0-9]+)", wire.rest()) == [b"201", b"201", b"201", b"400"]
 
 
 def test_trailers_are_no_headers(hostile: Serving) -> None:
@@ -210,8 +209,8 @@ def test_two_credentials_are_none(hostile: Serving) -> None:
 def test_paths_are_what_they_say(hostile: Serving) -> None:
     """Dots and escapes, good and bad, lead nowhere else."""
     for path in (
-        b"/v1/../v1/api-keys", b"/v1/api-keys/..", b"/../../etc/passwd", b"/%2e%2e/%2e%2e/etc/passwd", b"/v1/%", b"/%zz",
-        b"/%ff%fe", b"/%00", b"/v1//api-keys", b"//", b"/v1/api-keys%2f", b"/docs/..%2f..%2fetc/passwd", b"/docs/%00",
+        b"/v1/../v1/api-keys", b"/v1/api-keys/..", b"/../../etc/passwd", b"/%2e%2e/%2e%2e/etc/passwd", b"/v1/%",
+        b"/%zz", b"/%ff%fe", b"/%00", b"/v1//api-keys", b"//", b"/v1/api-keys%2f", b"/docs/..%2f..%2fetc/passwd", b"/docs/%00",
     ):  # fmt: skip
         with Wire(hostile.running.url) as wire:
             wire.ask(b"POST", path, *good(hostile), body=BODY)
