@@ -278,7 +278,7 @@ LARGE: Final[Mapping[str, tuple[bytes, int]]] = {
         201,
     ),
     "1,000,000 items": (b'{"name": "key", "anything": [' + b",".join([b"[]"] * 1_000_000) + b"]}", 201),
-    "1,000,000 faults": (b'{"name": "key", "scopes": [' + b",".join([b"1"] * 1_000_000) + b"]}", 422),
+    "100,000 faults": (b'{"name": "key", "scopes": [' + b",".join([b"1"] * 100_000) + b"]}", 422),
     "a million times one member": (b'{"name": "key"' + b',"name": "key"' * 1_000_000 + b"}", 201),
     "a pattern that backtracks": (b'{"name": "key", "slug": "' + b"a" * 1_000_000 + b'!"}', 422),
     "a pattern that matches": (b'{"name": "key", "slug": "' + b"a" * 1_000_000 + b'"}', 201),
