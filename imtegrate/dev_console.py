@@ -1,6 +1,7 @@
 """The console of `dev`: what is asked, what is wrong with it, and what an edit changed."""
 
 import sys
+from http import HTTPStatus
 from time import perf_counter
 from typing import Final
 
@@ -67,6 +68,9 @@ class RequestLines:
 
     def _tell(self, scope: Scope, milliseconds: float) -> None:
         status = scope.get(STATUS, CLIENT_GONE)
+        if status == HTTPStatus.NOT_MODIFIED:
+            # The docs page asks each second whether anything is new.
+            return
         line = f"{scope['method']} {scope['path']} {status} {milliseconds:.1f} ms {operation_of(scope)}".rstrip()
         self._console.say(line, _STYLES.get(status // 100, ""))
         problem: Problem | None = scope.get(PROBLEM)

@@ -43,7 +43,7 @@ def _run(settings: ServiceSettings, announce: Callable[[Contract, str], None]) -
     from imtegrate.server import run  # noqa: PLC0415
 
     settings.configure_logging()
-    with clear_errors(), listen(settings.host, settings.port) as listener, ExitStack() as starting:
+    with clear_errors(), listen(settings.host, settings.port, settings.backlog) as listener, ExitStack() as starting:
         starting.enter_context(progress(f"Loading {settings.spec}"))
 
         def announce_started(contract: Contract) -> None:

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Final, get_type_hints
 import typer
 
 from contract import MAX_BODY_SIZE
+from imtegrate.limits import Limits
+from imtegrate.listening import DEFAULT_BACKLOG
 from imtegrate.logs import LogFormat, configure_logging
 from imtegrate.options import DEFAULT_DATABASE_URL, DEFAULT_HOST, DEFAULT_PORT, SPEC, DatabaseURL, Host, Port
 
@@ -23,6 +25,7 @@ MAX_CONNECTIONS: Final = 64
 """Connections to PostgreSQL of all workers together: its own bound is 100, unless it is told otherwise."""
 WORKER_CONNECTIONS: Final = 4
 """Of one worker at most: batches that are under way at once."""
+_LIMITS: Final = Limits()
 
 SPEC_NAME: Final = "openapi.json"
 
@@ -64,6 +67,27 @@ class ServiceSettings:
         bool,
         typer.Option("--access-log/--no-access-log", envvar="IMTEGRATE_ACCESS_LOG", help="Log a line a request."),
     ] = False
+    request_timeout: Annotated[
+        float,
+        typer.Option(
+            envvar="IMTEGRATE_REQUEST_TIMEOUT", min=1, help="Seconds in which a request has to come, head and body."
+        ),
+    ] = _LIMITS.request_timeout
+    keep_alive_timeout: Annotated[
+        float,
+        typer.Option(
+            envvar="IMTEGRATE_KEEP_ALIVE_TIMEOUT", min=1, help="Seconds that a connection may wait for a request."
+        ),
+    ] = _LIMITS.keep_alive_timeout
+    max_connections: Annotated[
+        int,
+        typer.Option(
+            envvar="IMTEGRATE_MAX_CONNECTIONS", min=1, help="Connections that each serving process has open at once."
+        ),
+    ] = _LIMITS.max_connections
+    backlog: Annotated[
+        int, typer.Option(envvar="IMTEGRATE_BACKLOG", min=1, help="Connections that may wait to be accepted.")
+    ] = DEFAULT_BACKLOG
     development: bool = False
     """Whether a request without a token acts for the organisation `development`; no setting, but what `dev` means."""
 

@@ -272,6 +272,13 @@ class Wire:
             head += self._socket.recv(1)
         return int(head.split()[1])
 
+    def rest(self) -> bytes:
+        """Everything until the service closes the connection."""
+        pieces = []
+        while piece := self._socket.recv(1 << 16):
+            pieces.append(piece)
+        return b"".join(pieces)
+
     def ended(self) -> bool:
         """Whether the service has closed the connection, once nothing more comes."""
         try:
