@@ -194,6 +194,17 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
         [("add", f"{CREATE}/propertyNames", {"maxLength": 6})],
         [Seen(422, {"name": "ab", "toolongname": 1})],
     ),
+    "propertyNames beside values": (
+        [prop("n", {"type": "object", "propertyNames": {"minLength": 2}, "additionalProperties": {"type": "integer"}})],
+        [
+            refused(
+                {"name": "ab", "n": {"a": "x", "bc": "y"}},
+                (at("n", "a", "[key]"), "string_too_short"),
+                (at("n", "a"), "int_parsing"),
+                (at("n", "bc"), "int_parsing"),
+            ),
+        ],
+    ),
     "type list": (
         [prop("limit", {"type": ["integer", "null"]}), ("add", f"{CREATED}/properties/limit", {})],
         [
@@ -563,6 +574,17 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
             refused(
                 {"name": "ab"}, (["cookie", "session"], "string_too_short"), send={"headers": {"cookie": "session=a"}}
             ),
+        ],
+    ),
+    "cookie object": (
+        [
+            parameter("at", "cookie", {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}),
+            parameter("by", "query", {"type": "object", "properties": {"x": {"type": "boolean"}}}),
+        ],
+        [
+            ok({"name": "ab"}, send={"headers": {"cookie": "x=1"}}),
+            ok({"name": "ab"}, send={"headers": {"cookie": "x=1"}}, **query("x=true")),
+            refused({"name": "ab"}, (["query", "by", "x"], "bool_parsing"), **query("x=1")),
         ],
     ),
     "boolean parameter": (
