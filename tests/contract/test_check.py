@@ -18,7 +18,11 @@ POST = "/paths/~1v1~1api-keys/post"
 
 FAULTS: dict[str, tuple[list[Operation], str, str]] = {
     "invalid against 3.1": ([("remove", "/info/title")], "/info", "title"),
-    "an operation that is no object": ([("replace", POST, None)], POST, "null is not of type"),
+    "an operation that is no object": (
+        [("add", "/paths/~1v1~1api-keys/get", None)],
+        "/paths/~1v1~1api-keys/get",
+        "null is not of type",
+    ),
     "a dangling $ref of a schema": (
         [("replace", f"{CREATE}/properties/name", {"$ref": "#/components/schemas/No"})],
         f"{CREATE}/properties/name/$ref",
