@@ -136,6 +136,7 @@ def test_all_at_once(tmp_path: Path) -> None:
     """Faults of different kinds are named together, each with the line and column of its place."""
     apart = {
         "invalid against 3.1",
+        "an operation that is no object",
         "two paths that cannot be told apart",
         "a dangling $ref of a schema",
         "a remote $ref",
