@@ -145,7 +145,8 @@ class _Compiler:
                 continue
             holder = self._path_item(Place(root.uri, root.child("paths", path), Kind.PATH_ITEM, item))
             for method in METHODS:
-                if isinstance(holder.value, Mapping) and method in holder.value:
+                # What is no object is named with the other faults of the document's structure.
+                if isinstance(holder.value, Mapping) and isinstance(holder.value.get(method), Mapping):
                     place = Place(holder.uri, holder.child(method), Kind.OPERATION, holder.value[method])
                     operation = self._operation(method, path, holder, place)
                     found.setdefault(operation.operation_id, operation)
