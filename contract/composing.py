@@ -4,7 +4,7 @@ What is composed is a guess, as in `contract.samples`: who asks for it judges it
 the document's order, so that an answer reads as the document does.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from contract.bundle import bundle
@@ -14,6 +14,9 @@ from contract.schema import Node
 
 Found = tuple[bool, Any]
 """Whether there is a value, and which."""
+
+Judge = Callable[[Node, Any], bool]
+"""Whether a schema admits a value."""
 
 NOTHING: Final[Found] = (False, None)
 
@@ -44,14 +47,14 @@ def said_by(node: Node) -> Iterator[Any]:
                 yield value[keyword]
 
 
-def composed(node: Node, *, trusting: bool = True) -> Found:
-    """A value in full; with `trusting` the document's own values of members are taken as they are."""
-    return _Composer(trusting=trusting).value(node)
+def composed(node: Node, judge: Judge | None = None) -> Found:
+    """A value in full; with `judge`, of members each value is one that their own schema admits."""
+    return _Composer(judge).value(node)
 
 
 class _Composer:
-    def __init__(self, *, trusting: bool) -> None:
-        self._trusting = trusting
+    def __init__(self, judge: Judge | None) -> None:
+        self._judge = judge
         self._above: list[int] = []
         self._steps = 0
 
@@ -61,17 +64,21 @@ class _Composer:
         self._steps += 1
         if not isinstance(schema, Mapping) or self._steps > _MAX_STEPS:
             return (schema is True), {}
-        for said in said_by(target) if self._trusting else ():
-            return True, said
+        for said in said_by(target):
+            if self._judge is None or self._judge(target, said):
+                return True, said
         if isinstance(schema.get("enum"), list) and schema["enum"]:
             return True, schema["enum"][0]
         if self._above.count(id(schema)) >= _MAX_DEPTH:
             return (types_of(target) <= {"object", "null"} and not schema.get("required")), {}
         self._above.append(id(schema))
         try:
-            return self._made(target)
+            found, value = self._made(target)
         finally:
             self._above.pop()
+        if found and self._judge is not None and not self._judge(target, value):
+            return self._leaf(target)
+        return found, value
 
     def _made(self, node: Node) -> Found:
         schema = node.value
@@ -136,6 +143,9 @@ class _Composer:
             if not found:
                 return NOTHING
             items.append(value)
+        if "contains" in schema:
+            found, value = self.value(node.child("contains"))
+            items += [value] * max(int(schema.get("minContains", 1)), 0) if found else []
         found, value = self.value(node.child("items")) if "items" in schema else NOTHING
         wanted = max(int(schema.get("minItems", 0)), 0 if items else 1)
         if found and wanted <= _MAX_STEPS:

@@ -8,12 +8,14 @@ from typing import Any, Final
 from contract import json_text
 from contract.binding import BODY, REQUEST, Answer, Bound
 from contract.defaults import default_of
-from contract.media import without_bytes
+from contract.media import essence, without_bytes
 from contract.operation import ResponseHeader
 from contract.problem import InternalServerError, NotImplementedYet
 from contract.request import KEY, Receive, Request, Scope, Send
 from contract.schema import Schema
 from contract.sending import Headers, send_answer
+from contract.xml_text import dumps as xml_text_of
+from contract.xml_text import is_xml
 
 logger = logging.getLogger("contract")
 
@@ -171,7 +173,14 @@ def _text_of(plan: _Plan, bound: Bound, answer: Answer) -> bytes:
             raise InternalServerError
     if plan.is_json:
         return json_text.dumps(value)
-    return value if isinstance(value, bytes) else str(value).encode()
+    return value if isinstance(value, bytes) else _plain_text(value, plan)
+
+
+def _plain_text(value: Any, plan: _Plan) -> bytes:
+    """What is neither JSON nor bytes: XML where the answer is that; text as it is; else as JSON writes it."""
+    if plan.first and is_xml(essence(plan.first[0][1].decode("latin-1"))):
+        return xml_text_of(value, plan.schema.node.target().value if plan.schema is not None else None).encode()
+    return value.encode() if isinstance(value, str) else json_text.dumps(value)
 
 
 def _check_headers(plan: _Plan, bound: Bound, headers: Sequence[tuple[bytes, bytes]]) -> None:

@@ -93,9 +93,9 @@ class Examples:
 
 
 def _composed(schema: Schema) -> Found:
-    """What is composed from what members say of themselves, else without that; where the schema admits it."""
-    for trusting in (True, False):
-        found, value = composed(schema.node, trusting=trusting)
+    """What is composed of members as they are, else of those that are judged; where the schema admits it."""
+    for judge in (None, lambda node, value: schema.compile_node(node).is_valid(value)):
+        found, value = composed(schema.node, judge)
         if found and _admits(schema, value):
             return True, value
     return False, None

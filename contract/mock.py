@@ -148,8 +148,9 @@ def _chosen(operation: Operation, preference: _Preference) -> tuple[int, Respons
 
 
 def _without_preference(operation: Operation) -> tuple[int, Response | None]:
-    """Success where there is one; else the first status that the document has, as it has no better."""
-    status, response = operation.success
+    """The lowest status of success; else the first status that the document has, as it has no better."""
+    lowest = min((name for name in operation.responses if name.startswith("2") and name.isdigit()), default=None)
+    status, response = (int(lowest), operation.responses[lowest]) if lowest is not None else operation.success
     if response is not None or not operation.responses:
         return status, response
     name, response = next(iter(operation.responses.items()))

@@ -142,8 +142,8 @@ def lenient_extractor(described: Mapping[str, Any]) -> Extract:
 
 def challenge_of(described: Mapping[str, Any]) -> str:
     """What `WWW-Authenticate` says (RFC 9110 §11.6.1); an API key has no scheme of its own."""
-    if described.get("type") == "http" and str(described.get("scheme")).lower() == "basic":
-        return 'Basic realm="api"'
+    if described.get("type") == "http" and (scheme := str(described.get("scheme"))).lower() != "bearer":
+        return f'{scheme.capitalize()} realm="api"'
     return "Bearer"
 
 

@@ -204,3 +204,82 @@ def test_schemathesis_finds_nothing(name: str, tmp_path: Path) -> None:
         options = ["--checks", checks, "--max-examples", "30", "--seed", "1", "--no-color", "-H", "X-Key: any"]
         done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+TODO = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string", "example": "Wash"},
+        "note": {"type": "string"},
+        "rank": {"type": "integer", "example": "none"},
+        "below": {"type": "array", "items": {"$ref": "#/components/schemas/Todo"}},
+    },
+}
+
+TODOS = document_with(
+    paths={
+        "/todo": {
+            "get": {
+                "parameters": [{"name": "q", "in": "query"}],
+                "responses": {
+                    "204": {"description": "Nothing"},
+                    "200": {"description": "All", "content": json_of({"$ref": "#/components/schemas/Todo"})},
+                },
+            }
+        },
+        "/xml": {
+            "get": {
+                "responses": {
+                    "200": {
+                        "description": "As XML",
+                        "content": {
+                            "application/xml": {
+                                "schema": {"type": "object", "xml": {"name": "todo"}},
+                                "example": {"id": 1, "tags": ["a", "b<"]},
+                            },
+                            **json_of({"type": "object"}),
+                        },
+                    }
+                }
+            }
+        },
+        "/digest": {"get": {"security": [{"digest": []}], "responses": {"200": {"description": "Known"}}}},
+    },
+    components={
+        "schemas": {"Todo": TODO},
+        "securitySchemes": {"digest": {"type": "http", "scheme": "digest"}},
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def todos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a mock whose document gives no whole examples."""
+    folder = tmp_path_factory.mktemp("todos")
+    with running("mock", "--spec", written(folder, TODOS), cwd=folder) as service, service.client() as opened:
+        yield opened
+
+
+def test_an_answer_is_composed_in_full(todos: httpx.Client) -> None:
+    """Every declared member is there, by its own valid example or kind; of statuses of success the lowest."""
+    answer = todos.get("/todo", params={"q": "anything"})
+    assert answer.status_code == 200
+    below = answer.json().pop("below")
+    assert list(answer.json()) == ["title", "note", "rank", "below"]
+    assert {**answer.json(), "below": None} == {"title": "Wash", "note": "string", "rank": 0, "below": None}
+    assert below[0]["title"] == "Wash"
+    assert below[0]["below"] == [{}], "what recurs ends"
+
+
+def test_xml_answers(todos: httpx.Client) -> None:
+    """The first media type is preferred where all are liked alike; XML is written as its schema names it."""
+    answer = todos.get("/xml")
+    assert answer.headers["Content-Type"] == "application/xml"
+    assert answer.text == "<todo><id>1</id><tags>a</tags><tags>b&lt;</tags></todo>"
+    assert todos.get("/xml", headers={"Accept": "application/json"}).json() == {}
+
+
+def test_a_challenge_names_its_scheme(todos: httpx.Client) -> None:
+    """Without credentials `WWW-Authenticate` names the scheme that the document asks for."""
+    answer = todos.get("/digest")
+    assert (answer.status_code, answer.headers["WWW-Authenticate"].split()[0]) == (401, "Digest")
