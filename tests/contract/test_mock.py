@@ -31,6 +31,9 @@ PET = {
 CAT = {"id": 7, "name": "Tom", "kind": "cat"}
 DOG = {"id": 8, "name": "Rex", "kind": "dog"}
 
+WRONG = {"wrong": {"value": {"wrong": True}}, "odd": {"value": {"odd": True}}}
+SCHEMES = {"digest": {"type": "http", "scheme": "digest"}, "token": {"type": "http", "scheme": "bearer"}}
+
 
 def json_of(schema: Any, **more: Any) -> dict[str, Any]:
     """A `content` map of JSON."""
@@ -84,7 +87,13 @@ PETS = document_with(
                 "requestBody": {"required": True, "content": json_of({"$ref": "#/components/schemas/Pet"})},
                 "responses": {
                     "201": {"description": "Made", "content": json_of({"$ref": "#/components/schemas/Pet"})},
-                    "400": {"description": "Wrong", "content": json_of({"type": "object"}, example={"wrong": True})},
+                    "400": {
+                        "description": "Wrong",
+                        "content": json_of(
+                            {"type": "object"},
+                            examples=WRONG,
+                        ),
+                    },
                     "401": {"description": "Who?", "content": json_of({"type": "object"}, example={"who": "you"})},
                 },
             }
@@ -243,11 +252,16 @@ TODOS = document_with(
                 }
             }
         },
-        "/digest": {"get": {"security": [{"digest": []}], "responses": {"200": {"description": "Known"}}}},
+        "/digest": {
+            "get": {"security": [{"digest": []}, {"token": []}], "responses": {"200": {"description": "Known"}}}
+        },
     },
     components={
         "schemas": {"Todo": TODO},
-        "securitySchemes": {"digest": {"type": "http", "scheme": "digest"}},
+        "securitySchemes": {
+            "digest": {"type": "http", "scheme": "digest"},
+            "token": {"type": "http", "scheme": "bearer"},
+        },
     },
 )
 
@@ -280,6 +294,14 @@ def test_xml_answers(todos: httpx.Client) -> None:
 
 
 def test_a_challenge_names_its_scheme(todos: httpx.Client) -> None:
-    """Without credentials `WWW-Authenticate` names the scheme that the document asks for."""
+    """Without credentials `WWW-Authenticate` names every scheme that would do."""
     answer = todos.get("/digest")
-    assert (answer.status_code, answer.headers["WWW-Authenticate"].split()[0]) == (401, "Digest")
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Digest realm="api", Bearer')
+
+
+def test_a_refusal_is_the_example_that_is_preferred(client: httpx.Client) -> None:
+    """`example=` chooses among the document's answers to invalid requests too; a name that is not there is 404."""
+    key = {"X-Key": "any"}
+    answer = client.post("/pets", params={"__example": "odd"}, json={"name": ""}, headers=key)
+    assert (answer.status_code, answer.json()) == (400, {"odd": True})
+    assert client.post("/pets", params={"__example": "no"}, json={"name": ""}, headers=key).status_code == 404
