@@ -77,7 +77,7 @@ def mock(
     with clear_errors():
         # What can be compiled can be mocked: many a document in use has faults that only its handlers would feel.
         with progress(f"Loading {path}"):
-            contract = compile_contract(load(path))
+            contract = compile_contract(load(path), lenient=True)
         app = mock_app(contract, beside=beside(contract, None, None))
         with listen(host, port) as listener:
             run_app(app, listener, lambda: _announce("Mocking", contract, url_of(listener)))
