@@ -5,8 +5,9 @@ It judges what was recorded, whoever sent it: nothing here sends anything.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,8 +20,11 @@ from contract.operation import Contract, Operation, base_path_of
 from contract.parameters import MISSING, Malformed, NotText, Raw, pairs_of
 from contract.problem import Problem
 from contract.reach import Key, Reach, Thing, Use
-from contract.schema import InvalidSchema, Node, schemas_for
+from contract.schema import PATTERNS, InvalidSchema, Node, schemas_for
 from contract.structure import Kind, Place
+
+Steps = tuple[str | int, ...]
+"""Where a value stands in what was sent."""
 
 _SCHEMA: Final = "Schema Object"
 _WITH_EXAMPLES: Final = frozenset({_SCHEMA, "Media Type Object", "Parameter Object"})
@@ -266,28 +270,34 @@ class Coverage:
         for thing in things:
             self._walk(thing, value, direction)
 
-    def _walk(self, thing: Thing, value: Any, direction: Direction) -> None:
+    def _walk(self, thing: Thing, whole: Any, direction: Direction) -> None:
         """Have every keyword judge what stands at its place, from a schema downwards and along its references."""
-        pending, walked = [(thing, value)], set()
+        pending: list[tuple[Thing, Any, Steps]] = [(thing, whole, ())]
+        walked = set()
         while pending:
-            current, value = pending.pop()
-            if (mark := (current.key, id(value))) in walked:
+            current, value, steps = pending.pop()
+            if (current.key, steps) in walked:
                 continue
-            walked.add(mark)
-            silent = set()
-            for keyword, seen, judge in self._judges.get((current.key, direction), ()):
-                verdict = judge(value)
-                if verdict is None:
-                    silent.add(keyword)
-                seen.admitted += verdict is True
-                seen.refused += verdict is False
-            if direction is Direction.REQUEST:
-                self._count_examples(current, value)
-            pending += [(target, value) for target in self._reach.targets(current)]
+            walked.add((current.key, steps))
+            silent = self._judge(current, value, direction)
+            pending += [(target, value, steps) for target in self._reach.targets(current)]
             for below, keyword, name in self._reach.below(current):
-                if keyword in ("then", "else") and keyword in silent:
-                    continue
-                pending += [(below, item) for item in _values_below(current.value, keyword, name, value)]
+                if keyword not in silent:
+                    found = _values_below(current.value, keyword, name, value)
+                    pending += [(below, item, (*steps, *step)) for step, item in found]
+
+    def _judge(self, thing: Thing, value: Any, direction: Direction) -> set[str]:
+        """Count what the keywords of one schema say of a value; those that say nothing of it."""
+        silent = set()
+        for keyword, seen, judge in self._judges.get((thing.key, direction), ()):
+            verdict = judge(value)
+            seen.admitted += verdict is True
+            seen.refused += verdict is False
+            if verdict is None:
+                silent.add(keyword)
+        if direction is Direction.REQUEST:
+            self._count_examples(thing, value)
+        return silent
 
     def _count_examples(self, thing: Thing, value: Any) -> None:
         for example in self._examples_at.get(thing.key, ()):
@@ -300,40 +310,47 @@ def _equal_to(example: Any) -> Callable[[Any], bool]:
     return judge
 
 
-def _values_below(schema: Mapping[str, Any], keyword: str, name: str, value: Any) -> list[Any]:
-    """The values that a subschema is applied to, if `value` is what its schema is applied to (Core §10)."""
+def _values_below(schema: Mapping[str, Any], keyword: str, name: str, value: Any) -> Iterable[tuple[Steps, Any]]:
+    """The values that a subschema is applied to, if `value` is what its schema is applied to (Core §10).
+
+    Each with the steps that lead to it.
+    """
     if keyword in ("allOf", "anyOf", "oneOf", "not", "if", "then", "else"):
-        return [value]
+        return [((), value)]
     if isinstance(value, list):
-        return _items_below(schema, keyword, name, value)
-    return _members_below(schema, keyword, name, value) if isinstance(value, dict) else []
-
-
-def _items_below(schema: Mapping[str, Any], keyword: str, name: str, value: list[Any]) -> list[Any]:
-    if keyword == "prefixItems":
-        return value[int(name) : int(name) + 1]
-    if keyword == "items":
-        return value[len(schema.get("prefixItems", ())) :]
-    return value if keyword == "contains" else []
-
-
-def _members_below(schema: Mapping[str, Any], keyword: str, name: str, value: dict[str, Any]) -> list[Any]:
-    if keyword == "properties":
-        return [value[name]] if name in value else []
+        return (((index,), value[index]) for index in _items_below(schema, keyword, name, len(value)))
+    if not isinstance(value, dict):
+        return ()
     if keyword == "propertyNames":
-        return list(value)
+        return (((key, "its name"), key) for key in value)
     if keyword == "dependentSchemas":
-        return [value] if name in value else []
-    matches = jsonschema_rs.Draft202012Validator
+        return [((), value)] if name in value else []
+    return (((key,), value[key]) for key in _members_below(schema, keyword, name, value))
+
+
+def _items_below(schema: Mapping[str, Any], keyword: str, name: str, length: int) -> range:
+    if keyword == "prefixItems":
+        return range(length)[int(name) : int(name) + 1]
+    if keyword == "items":
+        return range(length)[len(schema.get("prefixItems", ())) :]
+    return range(length if keyword == "contains" else 0)
+
+
+def _members_below(schema: Mapping[str, Any], keyword: str, name: str, members: Mapping[str, Any]) -> list[str]:
+    if keyword == "properties":
+        return [name] if name in members else []
     if keyword == "patternProperties":
-        judge = matches({"pattern": name})
-        return [item for key, item in value.items() if judge.is_valid(key)]
+        return [key for key in members if _matches(name)(key)]
     if keyword == "additionalProperties":
-        patterns = [matches({"pattern": pattern}) for pattern in schema.get("patternProperties", ())]
         named = schema.get("properties", ())
-        return [
-            item
-            for key, item in value.items()
-            if key not in named and not any(pattern.is_valid(key) for pattern in patterns)
-        ]
+        patterns = [_matches(pattern) for pattern in schema.get("patternProperties", ())]
+        return [key for key in members if key not in named and not any(matches(key) for matches in patterns)]
     return []
+
+
+@cache
+def _matches(pattern: str) -> Callable[[Any], bool]:
+    judge: Callable[[Any], bool] = jsonschema_rs.Draft202012Validator(
+        {"pattern": pattern}, pattern_options=PATTERNS
+    ).is_valid
+    return judge

@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from running import DOCUMENT, IMTEGRATE, Serving
+from running import DOCUMENT, IMTEGRATE, create_organisation, running
 
 NAME = "/components/schemas/ApiKeyCreate/properties/name"
 
@@ -83,7 +83,7 @@ def test_the_published_document_is_met_and_nothing_is_found(tmp_path: Path) -> N
     null = "/paths/~1v1~1api-keys/post/parameters/0/schema/anyOf/1/type"
     assert f"{null}: never seen accepting" in said["coverage"]["never"]
     assert {each["operation"] for each in said["tried"]} == {"POST /v1/api-keys"}
-    assert ElementTree.parse(tmp_path / "junit.xml").getroot().get("failures") == "0"  # noqa: S314 (made above)
+    assert ET.parse(tmp_path / "junit.xml").getroot().get("failures") == "0"  # noqa: S314 (made above)
     assert [path.name for path in tmp_path.iterdir()] == ["junit.xml"]
 
 
@@ -97,19 +97,23 @@ def test_a_service_that_breaks_its_document_is_found_out(careless: str, tmp_path
     assert "seed 1: FAILED" in done.stdout
     assert "status 422 never met" in done.stdout
     junit = (tmp_path / "junit.xml").read_text()
-    assert int(ElementTree.fromstring(junit).get("failures", "0")) > 0  # noqa: S314 (made above)
+    assert int(ET.fromstring(junit).get("failures", "0")) > 0  # noqa: S314 (made above)
     for text in (done.stdout, done.stderr, junit):
         assert token not in text
         assert "imt_live_aaa" not in text
 
 
-def test_a_running_service_is_fuzzed_with_the_token_of_a_file(sqlite_service: Serving, tmp_path: Path) -> None:
-    """With --url nothing is started, and the token lets the requests in."""
-    (tmp_path / "token").write_text(sqlite_service.token + "\n")
-    done = fuzz("--url", sqlite_service.running.url, "--token-file", "token", cwd=tmp_path)
+def test_a_running_service_is_fuzzed_with_the_token_of_a_file(tmp_path: Path) -> None:
+    """With --url nothing is started; the token lets the requests in, and without one none gets in."""
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    (tmp_path / "token").write_text(create_organisation(url, tmp_path)["token"] + "\n")
+    with running("serve", "--spec", DOCUMENT, "--database-url", url, cwd=tmp_path) as service:
+        done = fuzz("--url", service.url, "--token-file", "token", cwd=tmp_path)
+        without = fuzz("--url", service.url, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"POST /v1/api-keys +201 +[1-9]", done.stdout)
     assert "nothing was found" in done.stdout
+    assert "POST /v1/api-keys: status 201 never met" in without.stdout
 
 
 def test_a_fresh_seed_is_printed_before_it_runs(tmp_path: Path) -> None:
