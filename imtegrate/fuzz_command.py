@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -55,9 +56,11 @@ def fuzz(
 
     source = context.get_parameter_source("database_url")
     own_database = database_url if source is not None and source.name == "COMMANDLINE" else None
-    _check_options(url, token_file, own_database)
+    _check_options(url, token_file, own_database, junit)
     if not is_installed():
         fail("schemathesis is not installed; pip install imtegrate[fuzz]")
+    # What was started is ended then, too.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     chosen = seed if seed is not None else secrets.randbelow(_MAX_SEED)
     with clear_errors(), tempfile.TemporaryDirectory(prefix="imtegrate-fuzz-") as name:
         try:
@@ -79,14 +82,17 @@ def fuzz(
     _show(contract, done, address, seed=chosen, as_json=as_json)
 
 
-def _check_options(url: str | None, token_file: Path | None, own_database: str | None) -> None:
+def _check_options(url: str | None, token_file: Path | None, own_database: str | None, junit: Path | None) -> None:
+    if junit is not None and (junit.is_dir() or not junit.parent.is_dir()):
+        raise typer.BadParameter("it is a file, in a folder that there is", param_hint="--junit")
     if url is None:
         if token_file is not None:
             raise typer.BadParameter("the service that is started has a key of its own", param_hint="--token-file")
         return
     split = urlsplit(url)
-    if split.scheme not in ("http", "https") or not split.hostname:
-        raise typer.BadParameter("it begins with http:// or https://, then a host", param_hint="--url")
+    beyond = split.username or split.path.strip("/") or split.query or split.fragment
+    if split.scheme not in ("http", "https") or not split.hostname or beyond:
+        raise typer.BadParameter("it is http:// or https://, a host, a port, and nothing else", param_hint="--url")
     if own_database is not None:
         raise typer.BadParameter("a running service has its database already", param_hint="--database-url")
 

@@ -1,7 +1,9 @@
 """`imtegrate fuzz`: what it finds, what it says was met, and that it keeps secrets."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +13,13 @@ from threading import Thread
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import httpx
 import pytest
+import yaml
 
 from running import DOCUMENT, IMTEGRATE, create_organisation, running
+
+WORKFLOW = DOCUMENT.parent / "docs" / "ci-github.yml"
 
 NAME = "/components/schemas/ApiKeyCreate/properties/name"
 
@@ -131,10 +137,48 @@ def test_a_fresh_seed_is_printed_before_it_runs(tmp_path: Path) -> None:
     assert re.search(r"seed \d+", done.stdout)
 
 
+def test_the_workflow_does_what_it_says(tmp_path: Path) -> None:
+    """Each command of docs/ci-github.yml is one of the program's, and passes where the document is the published one."""
+    steps = yaml.safe_load(WORKFLOW.read_text())["jobs"]["contract"]["steps"]
+    (tmp_path / "openapi.json").write_bytes(DOCUMENT.read_bytes())
+    commands = [step["run"].split() for step in steps if step.get("run", "").startswith("imtegrate ")]
+    assert [command[1] for command in commands] == ["check", "fuzz"]
+    for command in commands:
+        few = ["--max-examples", "5"] if command[1] == "fuzz" else []
+        done = subprocess.run(
+            [*IMTEGRATE, *command[1:], *few], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "fuzz.xml").is_file()
+
+
+def test_what_was_started_is_ended_with_it(tmp_path: Path) -> None:
+    """SIGTERM ends the service and schemathesis too, and nothing is left of the temporary folder."""
+    process = subprocess.Popen(
+        [*IMTEGRATE, "fuzz", "--spec", DOCUMENT, "--max-examples", "100000"],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    announced = re.search(r"http://[0-9.:]+", process.stderr.readline())
+    assert announced is not None
+    assert httpx.get(f"{announced[0]}/healthz", timeout=30).status_code == 200
+    process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{announced[0]}/healthz", timeout=30)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (("--url", "nowhere"), 2, "--url"),
+        (("--url", "http://user:secret@127.0.0.1:1"), 2, "--url"),
+        (("--junit", "none/junit.xml"), 2, "--junit"),
         (("--token-file", "token"), 2, "--token-file"),
         (("--url", "http://127.0.0.1:1", "--database-url", "sqlite:///a.db"), 2, "--database-url"),
         (("--url", "http://127.0.0.1:1"), 1, "http://127.0.0.1:1/openapi.json: "),
