@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -138,7 +139,7 @@ def test_a_fresh_seed_is_printed_before_it_runs(tmp_path: Path) -> None:
 
 
 def test_the_workflow_does_what_it_says(tmp_path: Path) -> None:
-    """Each command of docs/ci-github.yml is one of the program's, and passes where the document is the published one."""
+    """Its commands are the program's, and pass where the document is the published one."""
     steps = yaml.safe_load(WORKFLOW.read_text())["jobs"]["contract"]["steps"]
     (tmp_path / "openapi.json").write_bytes(DOCUMENT.read_bytes())
     commands = [step["run"].split() for step in steps if step.get("run", "").startswith("imtegrate ")]
@@ -154,20 +155,21 @@ def test_the_workflow_does_what_it_says(tmp_path: Path) -> None:
 
 def test_what_was_started_is_ended_with_it(tmp_path: Path) -> None:
     """SIGTERM ends the service and schemathesis too, and nothing is left of the temporary folder."""
-    process = subprocess.Popen(
-        [*IMTEGRATE, "fuzz", "--spec", DOCUMENT, "--max-examples", "100000"],
-        cwd=tmp_path,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stderr is not None
-    announced = re.search(r"http://[0-9.:]+", process.stderr.readline())
-    assert announced is not None
-    assert httpx.get(f"{announced[0]}/healthz", timeout=30).status_code == 200
-    process.terminate()
-    assert process.wait(60) == 128 + signal.SIGTERM
+    program = [*IMTEGRATE, "fuzz", "--spec", DOCUMENT, "--max-examples", "100000"]
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    log = tmp_path.with_name("log.txt")
+    with log.open("w") as output:
+        process = subprocess.Popen(program, cwd=tmp_path, env=env, stderr=output, stdout=output)
+    try:
+        deadline = time.monotonic() + 60
+        while (announced := re.search(r"http://[0-9.:]+(?= by)", log.read_text())) is None:
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        assert httpx.get(f"{announced[0]}/healthz", timeout=30).status_code == 200
+    finally:
+        process.terminate()
+        code = process.wait(60)
+    assert code == 128 + signal.SIGTERM
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{announced[0]}/healthz", timeout=30)
     assert list(tmp_path.iterdir()) == []
