@@ -157,7 +157,7 @@ def test_what_was_started_is_ended_with_it(tmp_path: Path) -> None:
     """SIGTERM ends the service and schemathesis too, and nothing is left of the temporary folder."""
     program = [*IMTEGRATE, "fuzz", "--spec", DOCUMENT, "--max-examples", "100000"]
     env = {**os.environ, "TMPDIR": str(tmp_path)}
-    log = tmp_path.with_name("log.txt")
+    log = tmp_path.with_name(f"{tmp_path.name}.log")
     with log.open("w") as output:
         process = subprocess.Popen(program, cwd=tmp_path, env=env, stderr=output, stdout=output)
     try:
