@@ -250,6 +250,14 @@ class Schemas:
             raise InvalidSchema(f"{place.pointer} points to nowhere") from None
         return node
 
+    def compile_beside(self, node: Node, value: Any) -> Schema:
+        """A schema that does not stand in the document, compiled as if it stood where `node` does.
+
+        Raises:
+            InvalidSchema: it does not compile.
+        """
+        return self._compile(Node(value, node.resolver))
+
     def _compile(self, node: Node) -> Schema:
         schema = self._later(node)
         _ = schema.is_valid

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from imtegrate import document_commands, key_commands, serving_commands, settings_command
+from imtegrate import document_commands, fuzz_command, key_commands, serving_commands, settings_command
 from imtegrate.configuration import apply
 from imtegrate.console import clear_errors
 
@@ -43,7 +43,7 @@ def _show_version(*, shown: bool) -> None:
         raise typer.Exit
 
 
-for commands in (serving_commands.COMMANDS, document_commands.COMMANDS):
+for commands in (serving_commands.COMMANDS, document_commands.COMMANDS, fuzz_command.COMMANDS):
     for command in commands:
         app.command()(command)
 app.command()(settings_command.settings)
