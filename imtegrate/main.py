@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from imtegrate import document_commands, key_commands, serving_commands, settings_command
+from imtegrate import database_commands, document_commands, key_commands, serving_commands, settings_command
 from imtegrate.configuration import apply
 from imtegrate.console import clear_errors
 
@@ -49,4 +49,4 @@ for commands in (serving_commands.COMMANDS, document_commands.COMMANDS):
 app.command()(settings_command.settings)
 app.add_typer(key_commands.orgs, name="orgs")
 app.add_typer(key_commands.keys, name="keys")
-app.add_typer(key_commands.database, name="db")
+app.add_typer(database_commands.database, name="db")
