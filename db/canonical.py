@@ -145,12 +145,14 @@ def convert(rows: Iterable[Row], conversions: tuple[Callable[[Any], Any] | None,
 
 @cache
 def _select(table: sa.Table, key: sa.Column[Any], engine: EngineName, after: bool, upto: bool) -> str:
-    statement = sa.select(table).order_by(key).limit(sa.bindparam("count", type_=sa.BigInteger))
+    statement = sa.select(table).order_by(key)
     if after:
         statement = statement.where(key > sa.bindparam("after", type_=key.type))
     if upto:
         statement = statement.where(key <= sa.bindparam("upto", type_=key.type))
-    return str(statement.compile(dialect=_DIALECTS[engine]))
+    # By hand: SQLAlchemy gives SQLite an OFFSET with it, as another parameter.
+    limit = "?" if engine == "sqlite" else f"${1 + after + upto}"
+    return f"{statement.compile(dialect=_DIALECTS[engine])}\nLIMIT {limit}"
 
 
 def _conversions(column: sa.Column[Any]) -> tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None]:

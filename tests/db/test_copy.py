@@ -188,7 +188,7 @@ def _count(url: str) -> int:
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_a_row_that_differs_is_named(one: str, other: str, make: Make) -> None:
-    """A row with the same key and another value stops the copy, and is left as it is; the error names both, no value."""
+    """A row with the same key and another value stops the copy, and is left as it is; the error shows no value."""
     source, target = make(one), make(other)
 
     async def scenario() -> None:
