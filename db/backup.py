@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from db.copying import DEADLINE, Progress, check_source, copy
+from db.copying import DEADLINE, Progress, check_source, copy, is_one_file
 from db.errors import BackupExists, BackupFailed, DatabaseUnavailable
 from db.sqlite import connect, create_file, explain
 from db.url import SQLiteURL, parse
@@ -38,6 +38,8 @@ async def back_up(url: str, file: Path, *, force: bool = False, progress: Progre
     """
     source = parse(url)
     _check_place(file, force=force)
+    if isinstance(source, SQLiteURL) and is_one_file(source.path, file):
+        raise BackupExists(file, "it is the database itself: name another file")
     # Beside it, so that it can be renamed.
     unfinished = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
     create_file(unfinished)

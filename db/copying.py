@@ -140,13 +140,14 @@ async def _check_table(table: Table, expected: CopiedTable, target: Rows, progre
 def _check_addresses(source: str, target: str) -> None:
     one, other = parse(source), parse(target)
     if isinstance(one, SQLiteURL):
-        if isinstance(other, SQLiteURL) and _is_one_file(one.path, other.path):
+        if isinstance(other, SQLiteURL) and is_one_file(one.path, other.path):
             raise SameDatabase
     elif one == other:
         raise SameDatabase
 
 
-def _is_one_file(one: Path, other: Path) -> bool:
+def is_one_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same file, through links too."""
     return one.exists() and other.exists() and one.samefile(other)
 
 

@@ -38,11 +38,11 @@ class SQLiteRows:
             DatabaseUnavailable: it cannot be opened.
         """
         self._opened = await self._run(lambda: connect(self._path, self._deadline))
-        await self._run(lambda: self._connection.execute(f"PRAGMA cache_size = -{_CACHE}"))
+        await self._run(lambda: self._execute(f"PRAGMA cache_size = -{_CACHE}"))
 
     async def begin(self) -> None:
         """See from now on one state of the file: a reader's transaction lasts, and keeps no writer waiting."""
-        await self._run(lambda: self._connection.execute("BEGIN").execute("SELECT count(*) FROM sqlite_schema"))
+        await self._run(lambda: self._execute("BEGIN", "SELECT count(*) FROM sqlite_schema"))
 
     async def count(self, table: Table) -> int:
         """How many rows a table has."""
@@ -68,6 +68,11 @@ class SQLiteRows:
         """Let the file go."""
         if self._opened is not None:
             await self._run(self._opened.close)
+
+    def _execute(self, *statements: str) -> None:
+        for statement in statements:
+            # To its end: a statement that is not would keep the file open when its connection is closed.
+            self._connection.execute(statement).fetchall()
 
     def _insert(self, table: Table, rows: list[Row]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
