@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from imtegrate import document_commands, fuzz_command, key_commands, serving_commands, settings_command
+from imtegrate import (
+    database_commands,
+    document_commands,
+    fuzz_command,
+    key_commands,
+    serving_commands,
+    settings_command,
+)
 from imtegrate.configuration import apply
 from imtegrate.console import clear_errors
 
@@ -49,4 +56,4 @@ for commands in (serving_commands.COMMANDS, document_commands.COMMANDS, fuzz_com
 app.command()(settings_command.settings)
 app.add_typer(key_commands.orgs, name="orgs")
 app.add_typer(key_commands.keys, name="keys")
-app.add_typer(key_commands.database, name="db")
+app.add_typer(database_commands.database, name="db")
