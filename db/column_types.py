@@ -4,6 +4,7 @@ import json
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -50,6 +51,7 @@ def _number(digits: str) -> float | Decimal:
     return number if Decimal(repr(number)) == exact else exact
 
 
+@lru_cache(maxsize=4)  # a key and its event share one
 def encode_timestamp(moment: datetime) -> str:
     """Write an aware moment as RFC 3339 in UTC, with microseconds.
 

@@ -3,9 +3,9 @@
 from typing import Any, Final, NotRequired, TypedDict, cast
 
 from contract import Answer, Forbidden, Request, guarded_by
-from db import KEY_CREATED, Caller, NewKey, Refused, uuid7
+from db import Caller, NewKey, Refused, uuid7
 from handlers import tokens
-from handlers.audit import event_of, refused
+from handlers.audit import created, refused
 from handlers.credentials import WRITE, BearerToken, holds
 from handlers.services import Services
 
@@ -58,15 +58,17 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
     def decide(caller: Caller | None) -> NewKey | Refused:
         if request.claim.digest is None:
             assert services.development is not None  # nobody else is anonymous
-            org_id, event = services.development, event_of(request, KEY_CREATED, None, services.development)
+            org_id = services.development
         else:
             caller = _MAY_WRITE.known(caller)
             refusal = _MAY_WRITE.refusal_of(caller) or _refusal_of(caller, scopes, env)
             if refusal is not None:
                 return refused(request, caller, refusal)
-            org_id, event = caller.org_id, event_of(request, KEY_CREATED, caller.id, caller.org_id)
-        key = NewKey(
-            id=uuid7(),
+            org_id = caller.org_id
+        key_id = uuid7()
+        event = created(request, key_id, caller, org_id)
+        return NewKey(
+            id=key_id,
             org_id=org_id,
             prefix=token.prefix,
             digest=token.digest,
@@ -77,8 +79,6 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
             created_at=event.at,
             event=event,
         )
-        event.subject_id = key.id
-        return key
 
     key = await services.units.create_key(request.claim.digest, decide)
     return Answer({**key.extra, "env": key.env, **_created(key, token)}, headers=_SHOWN_ONCE)

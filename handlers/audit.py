@@ -4,28 +4,40 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from contract import Problem, Request
-from db import KEY_REFUSED, Caller, Event, Refused, uuid7
+from db import KEY_CREATED, KEY_REFUSED, Caller, Event, Refused, uuid7
 from handlers.services import Services
 
 
-def event_of(request: Request, action: str, key_id: UUID | None, org_id: UUID, detail: str = "") -> Event:
-    """Something that a request does, or is refused; what it makes is noted by who makes it."""
-    services: Services = request.state
-    return Event(
-        id=uuid7(),
-        at=datetime.now(UTC),
-        action=action,
-        key_id=key_id,
-        org_id=org_id,
-        subject_id=None,
-        address=request.client,
-        request_id=request.request_id,
-        document=services.document,
-        detail=detail,
-    )
+def created(request: Request, key_id: UUID, by: Caller | None, org_id: UUID) -> Event:
+    """The making of a key. The event has the key's own id: there is one such event, and an id takes 2 us to make."""
+    return _event(request, KEY_CREATED, key_id, None if by is None else by.id, org_id, key_id)
 
 
 def refused(request: Request, caller: Caller, problem: Problem) -> Refused:
     """A refusal for lack of right, as it is told to the caller and to the audit trail."""
     reason = "; ".join(f"{'/'.join(map(str, error.loc))}: {error.msg}".removeprefix(": ") for error in problem.errors)
-    return Refused(problem, event_of(request, KEY_REFUSED, caller.id, caller.org_id, reason))
+    return Refused(problem, _event(request, KEY_REFUSED, uuid7(), caller.id, caller.org_id, None, reason))
+
+
+def _event(
+    request: Request,
+    action: str,
+    event_id: UUID,
+    key_id: UUID | None,
+    org_id: UUID,
+    subject_id: UUID | None,
+    detail: str = "",
+) -> Event:
+    services: Services = request.state
+    return Event(
+        id=event_id,
+        at=datetime.now(UTC),
+        action=action,
+        key_id=key_id,
+        org_id=org_id,
+        subject_id=subject_id,
+        address=request.client,
+        request_id=request.request_id,
+        document=services.document,
+        detail=detail,
+    )

@@ -4,6 +4,7 @@ Whatever is refused here ends its connection: where the next request would begin
 """
 
 from asyncio import Transport, get_running_loop
+from functools import partial
 from http import HTTPStatus
 from math import inf
 from typing import Any, Final, cast
@@ -14,7 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from contract import Problem
 from contract.problem import RequestTimeout, render
-from contract.sending import STATUS
+from contract.sending import EXTENSION, STATUS
+from imtegrate.answering import answer_whole
 from imtegrate.gathering import Gathering, outbox_of
 from imtegrate.limits import (
     MAX_FIELDS,
@@ -157,8 +159,12 @@ class Protocol(HttpToolsProtocol):
         # The size is looked at only where it may be too large.
         if self._stalled_size > MAX_HEAD and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
             raise HeaderFieldsTooLarge
+        before = self.cycle
         super().on_headers_complete()
         self._in_head = False
+        if self.cycle is not before:
+            extensions: dict[str, Any] = {EXTENSION: partial(answer_whole, self.cycle)}
+            self.scope["extensions"] = extensions
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body is here."""

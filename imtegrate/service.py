@@ -34,6 +34,11 @@ DEVELOPMENT: Final = "development"
 """The organisation that anonymous callers of `dev` act for."""
 
 
+YOUNG_OBJECTS: Final = 20_000
+"""Objects made and not yet freed after which the collector looks for cycles. Python's 700 are ten requests under way,
+in which there are none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edition:
     """A document and the handlers that answer it, compiled together."""
@@ -224,3 +229,4 @@ def _settle_garbage_collector() -> None:
     """Have it pass over what was compiled at start, which lives as long as the process: 50 ms a full collection."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
