@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
@@ -115,10 +116,12 @@ class _Checks:
 
     def _leads_somewhere(self, place: Place, keyword: str, reference: str) -> bool:
         if place.kind is Kind.SCHEMA:
-            try:
-                return self._requests.node_at(place).reference(keyword) is not None
-            except InvalidSchema:
-                return False
+            # A member that travels one way only is, the other way, a schema without the reference.
+            for schemas in (self._requests, self._answers):
+                with suppress(InvalidSchema):
+                    if schemas.node_at(place).reference(keyword) is not None:
+                        return True
+            return False
         try:
             self._document.dereference(place)
         except PointerToNowhere:

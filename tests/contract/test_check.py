@@ -332,3 +332,12 @@ def test_what_of_3_2_is_not_supported(tmp_path: Path) -> None:
     assert {"/$self", "/paths/~1/query", "/paths/~1/additionalOperations"} < {fault.pointer for fault in found}
     assert not any(fault.stops for fault in found)
     assert all("not supported" in fault.message for fault in found)
+
+
+@pytest.mark.parametrize("keyword", ["readOnly", "writeOnly"])
+def test_references_of_members_that_travel_one_way(keyword: str, tmp_path: Path) -> None:
+    """In 3.0 a member that refers to a schema of one direction leads somewhere, though the other has no such member."""
+    one_way = {"type": "object", keyword: True, "properties": {"a": {"type": "string"}}}
+    whole = {"type": "object", "properties": {"one": {"$ref": "#/components/schemas/OneWay"}}}
+    document = {**document_with(components={"schemas": {"OneWay": one_way, "Whole": whole}}), "openapi": "3.0.3"}
+    assert check(load(written(tmp_path, document))) == []
