@@ -1,16 +1,17 @@
 """Everything that is wrong with a document, at once: each fault by its place, with the mend."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 import jsonschema_rs
 
-from contract import json_text
+from contract import json_text, rules
 from contract.dialect import Direction
 from contract.document import Document, PointerToNowhere, path_of
 from contract.fault import Fault
@@ -27,12 +28,37 @@ _DIALECTS: Final = (
 
 def check(document: Document) -> list[Fault]:
     """Every fault of a document, as far as it can be seen without its handlers; in the document's order by kind."""
-    faults = list(_structure(document))
-    if faults:
-        # What is not where the specification has it cannot be looked at further.
-        return faults
+    structure = list(_structure(document))
     checks = _Checks(document)
-    return [*checks.references(), *checks.operations(), *checks.schemas(), *checks.examples()]
+    rounds: list[Callable[[], Iterator[Fault]]] = [
+        checks.references,
+        partial(rules.members_given_twice, document),
+        partial(rules.references, document),
+        partial(rules.templates, document),
+        checks.operations,
+        partial(rules.parameters_given_twice, document),
+        partial(rules.servers, document),
+        partial(rules.dialect, document, _DIALECTS),
+        partial(rules.names_of_schemas, document),
+        checks.schemas,
+        checks.examples,
+        partial(rules.media_types, document),
+        partial(rules.mappings, document),
+        partial(rules.not_supported, document),
+    ]
+    faults = list(structure)
+    for look in rounds:
+        faults += _as_far_as_it_goes(look, broken=bool(structure))
+    return list(dict.fromkeys(faults))
+
+
+def _as_far_as_it_goes(look: Callable[[], Iterator[Fault]], *, broken: bool) -> Iterator[Fault]:
+    """What one check finds; in a document of the wrong structure, up to where that stands in its way."""
+    try:
+        yield from look()
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        if not broken:
+            raise
 
 
 @cache
@@ -90,10 +116,12 @@ class _Checks:
 
     def _leads_somewhere(self, place: Place, keyword: str, reference: str) -> bool:
         if place.kind is Kind.SCHEMA:
-            try:
-                return self._requests.node_at(place).reference(keyword) is not None
-            except InvalidSchema:
-                return False
+            # A member that travels one way only is, the other way, a schema without the reference.
+            for schemas in (self._requests, self._answers):
+                with suppress(InvalidSchema):
+                    if schemas.node_at(place).reference(keyword) is not None:
+                        return True
+            return False
         try:
             self._document.dereference(place)
         except PointerToNowhere:
@@ -105,7 +133,8 @@ class _Checks:
         templates: dict[str, str] = {}
         ids: dict[str, str] = {}
         root = Place(self._document.uri, "", Kind.DOCUMENT, self._document.root)
-        for path, item in (self._document.root.get("paths") or {}).items():
+        paths = self._document.root.get("paths")
+        for path, item in paths.items() if isinstance(paths, Mapping) else ():
             if not path.startswith("/"):
                 continue
             place = Place(root.uri, root.child("paths", path), Kind.PATH_ITEM, item)
@@ -117,7 +146,7 @@ class _Checks:
             except PointerToNowhere:
                 continue
             for method in METHODS:
-                if isinstance(holder.value, Mapping) and method in holder.value:
+                if isinstance(holder.value, Mapping) and isinstance(holder.value.get(method), Mapping):
                     operation = Place(holder.uri, holder.child(method), Kind.OPERATION, holder.value[method])
                     operation_id = operation_id_of(method, path, operation.value)
                     first = ids.setdefault(operation_id, f"{method.upper()} {path}")
@@ -129,7 +158,8 @@ class _Checks:
     def _path_parameters(self, path: str, holder: Place, operation: Place) -> Iterator[Fault]:
         declared = set()
         for owner in (holder, operation):
-            for index, item in enumerate(owner.value.get("parameters") or ()):
+            listed = owner.value.get("parameters")
+            for index, item in enumerate(listed if isinstance(listed, list) else ()):
                 try:
                     found = self._document.dereference(
                         Place(owner.uri, owner.child("parameters", index), Kind.PARAMETER, item)

@@ -146,6 +146,18 @@ def load(path: Path) -> Document:
     Raises:
         DocumentError: a file cannot be read or parsed, or is no OpenAPI 3 document; each fault names its place.
     """
+    document, faults = read(path)
+    if faults:
+        raise DocumentError(faults)
+    return document
+
+
+def read(path: Path) -> tuple[Document, list[Fault]]:
+    """As `load`; of the files that the document refers to, those that could not be read are left out, and told.
+
+    Raises:
+        DocumentError: the document itself cannot be read or parsed, or is no OpenAPI 3 document.
+    """
     path = path.absolute()
     source = _read(path)
     root = parse(path, source)
@@ -158,9 +170,7 @@ def load(path: Path) -> Document:
     resources = {path.as_uri(): root}
     faults: list[Fault] = []
     _read_references(path.as_uri(), root, resources, faults)
-    if faults:
-        raise DocumentError(faults)
-    return Document(path, source, root, resources)
+    return Document(path, source, root, resources), faults
 
 
 def parse(path: Path, source: bytes) -> Any:

@@ -19,6 +19,8 @@ class Fault:
     column: int | None = None
     stops: bool = True
     """Whether the document cannot be served for it; an example that its schema refuses misleads people only."""
+    follows: bool = False
+    """Whether it may be nothing but the consequence of a fault elsewhere, as when a schema refers to a broken one."""
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}" if self.line else str(self.path)

@@ -29,18 +29,37 @@ def with_positions(faults: Iterable[Fault]) -> list[Fault]:
             continue
         if fault.path not in known:
             known[fault.path] = positions_in(fault.path)
-        position = _nearest(known[fault.path], fault.pointer)
-        located.append(replace(fault, line=position[0], column=position[1]) if position else fault)
+        # What a file is as a whole, one that is not there among it, stands at its beginning.
+        line, column = _nearest(known[fault.path], fault.pointer) or (1, 1)
+        located.append(replace(fault, line=line, column=column))
     return located
 
 
 def positions_in(path: Path) -> dict[str, Position]:
     """Where each value of a file begins (a member: its name), by JSON Pointer; empty if the file cannot be read."""
+    return dict(_positions(path))
+
+
+def repeated_members(path: Path) -> list[tuple[str, Position]]:
+    """The members whose name their object has already, each by its JSON Pointer; in the file's order."""
+    repeated = []
+    seen: set[str] = set()
+    passed = ""
+    for pointer, position in _positions(path):
+        # What stands below a repeated member is repeated by that alone.
+        if pointer in seen and not (passed and pointer.startswith(f"{passed}/")):
+            repeated.append((pointer, position))
+            passed = pointer
+        seen.add(pointer)
+    return repeated
+
+
+def _positions(path: Path) -> list[tuple[str, Position]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return dict(_of_yaml(text) if is_yaml(path) else _of_json(text))
+        return list(_of_yaml(text) if is_yaml(path) else _of_json(text))
     except (OSError, ValueError, yaml.YAMLError):
-        return {}
+        return []
 
 
 def _nearest(positions: dict[str, Position], pointer: str) -> Position | None:

@@ -101,12 +101,18 @@ def compile_contract(document: Document, *, lenient: bool = False) -> Contract:
     Raises:
         DocumentError: something in it cannot be compiled; all such places at once.
     """
+    contract, faults = compile_and_tell(document, lenient=lenient)
+    if faults:
+        raise DocumentError(faults)
+    return contract
+
+
+def compile_and_tell(document: Document, *, lenient: bool = False) -> tuple[Contract, list[Fault]]:
+    """As `compile_contract`, with what cannot be compiled left out of the contract, and told."""
     compiler = _Compiler(document, lenient=lenient)
     operations = compiler.operations()
     compiler.try_deferred()
-    if compiler.faults:
-        raise DocumentError(compiler.faults)
-    return Contract(document, base_path_of(document), operations, compiler.security_schemes)
+    return Contract(document, base_path_of(document), operations, compiler.security_schemes), compiler.faults
 
 
 def operation_id_of(method: str, path: str, operation: Mapping[str, Any]) -> str:
@@ -301,7 +307,7 @@ class _Compiler:
                 self._invalid(place, error)
 
     def _invalid(self, place: Place, error: InvalidSchema) -> None:
-        self._fault(place, f"the schema does not compile: {error}", "mend the schema")
+        self._fault(place, f"the schema does not compile: {error}", "mend the schema", follows=True)
 
     def _resolved(self, place: Place) -> Place:
         try:
@@ -310,10 +316,10 @@ class _Compiler:
             self._fault(place, str(error), "mend the reference")
             return Place(place.uri, place.pointer, place.kind, {})
 
-    def _fault(self, place: Place, message: str, mend: str) -> None:
+    def _fault(self, place: Place, message: str, mend: str, *, follows: bool = False) -> None:
         from contract.document import path_of  # noqa: PLC0415
 
-        self.faults.append(Fault(path_of(place.uri), place.pointer, message, mend))
+        self.faults.append(Fault(path_of(place.uri), place.pointer, message, mend, follows=follows))
 
 
 def _default(schema: Schema) -> tuple[Any, ...]:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from contract import ASGIApp, Contract, DocumentError, Fault, bind, build_app, compile_contract, load
+from contract import ASGIApp, Contract, DocumentError, Fault, bind, build_app
 from contract.check import check
+from contract.document import read
+from contract.operation import compile_and_tell
 from contract.problem import ServiceUnavailable
 from contract.reload import Swappable
 from contract.security import Security
@@ -65,14 +67,28 @@ def faults_of(spec: Path) -> Sequence[Fault]:
 
 
 def _examine(spec: Path, code: HandlerCode) -> tuple[Contract | None, Sequence[Fault]]:
-    faults: list[Fault] = []
     try:
-        document = load(spec)
-        faults += check(document)
-        contract = compile_contract(document)
+        document, faults = read(spec)
     except DocumentError as error:
-        # What the check has found, it has named more precisely than the compiler can.
-        return None, faults if any(fault.stops for fault in faults) else [*faults, *error.faults]
+        return None, error.faults
+    # A reference to a file that could not be read is told with the file.
+    told = {(fault.path, fault.pointer) for fault in faults}
+    faults += [fault for fault in check(document) if (fault.path, fault.pointer) not in told]
+    try:
+        contract, uncompiled = compile_and_tell(document)
+        faults += _news_of(uncompiled, faults)
+        faults += _unbound(contract, code)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        if not any(fault.stops for fault in faults):
+            raise
+        # What is not where the specification has it stands in the compiler's way, and is named already.
+        return None, faults
+    return contract, faults
+
+
+def _unbound(contract: Contract, code: HandlerCode) -> list[Fault]:
+    """What the document asks for and the code does not have."""
+    faults: list[Fault] = []
     for step in (
         lambda: bind(contract, code.package),
         lambda: Security(_nobody, contract=contract, verifiers=code.verifiers),
@@ -81,7 +97,22 @@ def _examine(spec: Path, code: HandlerCode) -> tuple[Contract | None, Sequence[F
             step()
         except DocumentError as error:
             faults += error.faults
-    return contract, faults
+    return faults
+
+
+def _news_of(uncompiled: Sequence[Fault], faults: Sequence[Fault]) -> list[Fault]:
+    """What the compiler found and the check did not name already, more precisely: at the place itself, or below it."""
+    stopping = [fault for fault in faults if fault.stops]
+    return [
+        fault
+        for fault in uncompiled
+        if not (fault.follows and stopping)
+        and not any(fault.path == known.path and _encloses(fault.pointer, known.pointer) for known in stopping)
+    ]
+
+
+def _encloses(outer: str, inner: str) -> bool:
+    return inner == outer or inner.startswith(f"{outer}/")
 
 
 async def _nobody(_scope: Any, _receive: Any, _send: Any) -> None:

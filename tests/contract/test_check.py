@@ -15,6 +15,7 @@ from editing import DOCUMENT, Operation, patched
 
 CREATE = "/components/schemas/ApiKeyCreate"
 POST = "/paths/~1v1~1api-keys/post"
+PARAMETERS = len(json.loads(DOCUMENT.read_text())["paths"]["/v1/api-keys"]["post"].get("parameters", []))
 
 FAULTS: dict[str, tuple[list[Operation], str, str]] = {
     "invalid against 3.1": ([("remove", "/info/title")], "/info", "title"),
@@ -103,6 +104,79 @@ FAULTS: dict[str, tuple[list[Operation], str, str]] = {
         ],
         "/paths/~1keys~1{b}",
         "matches whatever /keys/{a} matches",
+    ),
+    "a parameter that stands twice": (
+        [("add", f"{POST}/parameters/-", {"name": name, "in": "header", "schema": {}}) for name in ("X-A", "x-a")],
+        f"{POST}/parameters/{PARAMETERS + 1}",
+        "stands twice in the list",
+    ),
+    "a parameter that refers to a schema": (
+        [("add", f"{POST}/parameters/-", {"$ref": "#/components/schemas/ApiKeyCreate"})],
+        f"{POST}/parameters/{PARAMETERS}/$ref",
+        "is not a Parameter Object",
+    ),
+    "a schema that is nothing but itself": (
+        [("add", "/components/schemas/A", {"$ref": "#/components/schemas/A"})],
+        "/components/schemas/A/$ref",
+        "leads back to itself",
+    ),
+    "a server variable that nobody declares": (
+        [("add", "/servers", [{"url": "https://example.com/{version}"}])],
+        "/servers/0/url",
+        "'version' is not declared",
+    ),
+    "a server's brace without a partner": (
+        [("add", "/servers", [{"url": "/{version", "variables": {"version": {"default": "v1"}}}])],
+        "/servers/0/url",
+        "has no partner",
+    ),
+    "a server variable whose default is not in its enum": (
+        [("add", "/servers", [{"url": "/{v}", "variables": {"v": {"default": "v3", "enum": ["v1", "v2"]}}}])],
+        "/servers/0/variables/v/default",
+        "'v3' is not in the enum",
+    ),
+    "a path's brace without a partner": (
+        [("add", "/paths/~1{a", {"get": {"responses": {"200": {"description": ""}}}})],
+        "/paths/~1{a",
+        "has no partner",
+    ),
+    "an $id that stands twice": (
+        [("add", f"/components/schemas/{name}", {"$id": "https://example.com/a"}) for name in "AB"],
+        "/components/schemas/B/$id",
+        "is that of /components/schemas/A too",
+    ),
+    "an $anchor that stands twice": (
+        [
+            ("add", "/components/schemas/A", {"$anchor": "here"}),
+            ("add", "/components/schemas/B", {"$dynamicAnchor": "here"}),
+        ],
+        "/components/schemas/B/$dynamicAnchor",
+        "is that of /components/schemas/A too",
+    ),
+    "a jsonSchemaDialect that is not followed": (
+        [("add", "/jsonSchemaDialect", "https://example.com/dialect")],
+        "/jsonSchemaDialect",
+        "is not followed",
+    ),
+    "a media type that is none": (
+        [("add", f"{POST}/requestBody/content/nonsense", {})],
+        f"{POST}/requestBody/content/nonsense",
+        "is no media type",
+    ),
+    "a media range that is none": (
+        [("add", f"{POST}/requestBody/content/*~1json", {})],
+        f"{POST}/requestBody/content/*~1json",
+        "is no media type",
+    ),
+    "a media type without a name": (
+        [("add", f"{POST}/requestBody/content/", {})],
+        f"{POST}/requestBody/content/",
+        "is no media type",
+    ),
+    "a discriminator's mapping to nowhere": (
+        [("add", f"{CREATE}/discriminator", {"propertyName": "name", "mapping": {"x": "#/components/schemas/No"}})],
+        f"{CREATE}/discriminator/mapping/x",
+        "names no schema",
     ),
     "a dialect that is not followed": (
         [("add", f"{CREATE}/$schema", "http://json-schema.org/draft-07/schema#")],
@@ -199,3 +273,71 @@ def test_unreadable_references_name_both_ends(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         load(written(tmp_path, document))
     assert [fault.path.name for fault in caught.value.faults] == ["openapi.json", "gone.json"]
+
+
+WRONG_STRUCTURE = frozenset({"invalid against 3.1", "an operation that is no object"})
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS.keys() - WRONG_STRUCTURE))
+def test_structure_hides_nothing(name: str, tmp_path: Path) -> None:
+    """A document of the wrong structure has its other faults named beside that."""
+    operations, pointer, _ = FAULTS[name]
+    found = faults_of(tmp_path, [("remove", "/info/title"), *operations])
+    assert [fault.pointer for fault in found] == ["/info", pointer]
+
+
+def test_schemas_that_are_nothing_but_each_other(tmp_path: Path) -> None:
+    """Each schema of a circle is named; one that leads into it, or says more than where to look, is no fault."""
+    schemas = {
+        "A": {"$ref": "#/components/schemas/B"},
+        "B": {"$ref": "#/components/schemas/A"},
+        "C": {"$ref": "#/components/schemas/A"},
+        "Tree": {"properties": {"below": {"$ref": "#/components/schemas/Tree"}}},
+    }
+    found = check(load(written(tmp_path, document_with(components={"schemas": schemas}))))
+    assert [fault.pointer for fault in found] == ["/components/schemas/A/$ref", "/components/schemas/B/$ref"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("openapi.json", '{"openapi": "3.1.0",\n "info": {"title": "a", "title": "b", "version": "1"},\n "paths": {}}'),
+        ("openapi.yaml", "openapi: 3.1.0\ninfo: {title: a,   title: b, version: '1'}\npaths: {}\n"),
+    ],
+)
+def test_members_given_twice(name: str, text: str, tmp_path: Path) -> None:
+    """A name that stands twice in one object is a fault at the second of them: the first would be lost."""
+    path = tmp_path / name
+    path.write_text(text)
+    (fault,) = check(load(path))
+    assert (fault.pointer, fault.line) == ("/info/title", 2)
+    assert fault.column is not None
+    assert text.splitlines()[1][fault.column - 1 :].startswith(('"title": "b"', "title: b"))
+    assert "twice" in fault.message
+
+
+@pytest.mark.parametrize("name", ["*/*", "text/*", "application/json; charset=utf-8", 'a/b;c="d e"', "image/svg+xml"])
+def test_media_types_and_ranges(name: str, tmp_path: Path) -> None:
+    """Media types and ranges, with parameters or without, are no fault."""
+    document = operation_with(responses={"200": {"description": "", "content": {name: {}}}})
+    assert check(load(written(tmp_path, document))) == []
+
+
+def test_what_of_3_2_is_not_supported(tmp_path: Path) -> None:
+    """What OpenAPI 3.2 adds and nothing here follows is named, each at its place, and stops nothing."""
+    answer = {"responses": {"200": {"description": "", "content": {"application/jsonl": {"itemSchema": {}}}}}}
+    item = {"query": answer, "additionalOperations": {"COPY": answer}, "get": answer}
+    document = {**document_with(paths={"/": item}), "openapi": "3.2.0", "$self": "https://example.com/openapi"}
+    found = check(load(written(tmp_path, document)))
+    assert {"/$self", "/paths/~1/query", "/paths/~1/additionalOperations"} < {fault.pointer for fault in found}
+    assert not any(fault.stops for fault in found)
+    assert all("not supported" in fault.message for fault in found)
+
+
+@pytest.mark.parametrize("keyword", ["readOnly", "writeOnly"])
+def test_references_of_members_that_travel_one_way(keyword: str, tmp_path: Path) -> None:
+    """In 3.0 a member that refers to a schema of one direction leads somewhere, though the other has no such member."""
+    one_way = {"type": "object", keyword: True, "properties": {"a": {"type": "string"}}}
+    whole = {"type": "object", "properties": {"one": {"$ref": "#/components/schemas/OneWay"}}}
+    document = {**document_with(components={"schemas": {"OneWay": one_way, "Whole": whole}}), "openapi": "3.0.3"}
+    assert check(load(written(tmp_path, document))) == []

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from contract.locate import with_positions
+from imtegrate.service import faults_of
 from running import DOCUMENT, imtegrate
 
 
@@ -66,3 +68,56 @@ def test_what_is_no_document_is_told(tmp_path: Path, content: bytes | None) -> N
     assert done.returncode == 1
     assert len((done.stdout + done.stderr).splitlines()) == 1
     assert str(path) in done.stdout + done.stderr
+
+
+def test_faults_of_every_stage_are_named_together(tmp_path: Path) -> None:
+    """All that files, structure, schemas, compiler and security have against a document is told at once."""
+    document: dict[str, Any] = json.loads(DOCUMENT.read_bytes())
+    operation = document["paths"]["/v1/api-keys"]["post"]
+    schemas = document["components"]["schemas"]
+    del document["info"]["title"]
+    schemas["Gone"] = {"$ref": "gone.json#/a"}
+    schemas["ApiKeyCreate"]["properties"]["env"]["pattern"] = "("
+    schemas["ApiKeyCreate"]["properties"]["name"] = {"$ref": "#/components/schemas/Nowhere"}
+    operation["parameters"] = [{"name": "a", "in": "query", "style": "matrix", "schema": {}}]
+    operation["security"] = [{"Unheard": []}]
+    document["paths"]["/other"] = {"get": {**operation, "parameters": []}}
+    document["paths"]["/item"] = {"$ref": "#/components/pathItems/Item", "summary": "beside"}
+    document["components"]["pathItems"] = {"Item": {}}
+    path = tmp_path / "openapi.json"
+    path.write_text(json.dumps(document, indent=2))
+    done = imtegrate("check", "--json", "--spec", path, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    faults = json.loads(done.stdout)
+    post = "/paths/~1v1~1api-keys/post"
+    assert {fault["pointer"] for fault in faults} == {
+        "/components/schemas/Gone/$ref",
+        "",
+        "/info",
+        "/components/schemas/ApiKeyCreate/properties/name/$ref",
+        "/components/schemas/ApiKeyCreate/properties/env/pattern",
+        f"{post}/parameters/0/style",
+        "/paths/~1item",
+        f"{post}/security/0/Unheard",
+        "/paths/~1other/get/operationId",
+    }
+    assert all(fault["line"] and fault["column"] for fault in faults)
+
+
+@pytest.mark.parametrize("value", [5, None, [], {}, "x"], ids=str)
+@pytest.mark.parametrize(
+    "pointer", ["paths", "components", "servers", "components/schemas", "paths/~1v1~1api-keys", "info", "security"]
+)
+def test_no_structure_is_too_wrong(pointer: str, value: Any, tmp_path: Path) -> None:
+    """Whatever stands in the place of an object, the faults are lines, and never a traceback."""
+    document = json.loads(DOCUMENT.read_bytes())
+    holder = document
+    *above, last = (step.replace("~1", "/") for step in pointer.split("/"))
+    for step in above:
+        holder = holder[step]
+    holder[last] = value
+    path = tmp_path / "openapi.json"
+    path.write_text(json.dumps(document))
+    for fault in with_positions(faults_of(path)):
+        assert fault.line
+        assert fault.mend
