@@ -6,7 +6,6 @@ what an answer may hold.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
-from itertools import islice
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -17,11 +16,12 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from contract import defaults, projection, violations
+from contract import defaults, projection, thinning, violations
 from contract.dialect import Direction, is_directed, schemas_of
 from contract.document import Document, PointerToNowhere, address_of
 from contract.problem import ValidationError
 from contract.structure import Kind, Place, unescape
+from contract.violations import MAX_FAULTS
 
 BACKTRACK_LIMIT: Final = 100_000
 """Steps a pattern with look-around or back-references may take; all others run in linear time."""
@@ -34,8 +34,7 @@ def _refuse_to_retrieve(uri: str) -> Any:
     raise LookupError(f"{uri} was not read")
 
 
-MAX_VIOLATIONS: Final = 10_000
-"""Violations of one value that are named: naming takes 30 µs each, and a megabyte can hold half a million."""
+_MORE: Final = f"There are more faults than the {MAX_FAULTS} that are named", "too_many_errors"
 
 MAX_EAGER: Final = 0.25
 """Seconds of compiling after which the schemas that are left wait until they are asked."""
@@ -106,6 +105,8 @@ class Schema:
         self.node = node
         self._make = make
         self.compile_node = compile_node
+        self._parts: dict[tuple[int, str, str], tuple[Node, Schema]] = {}
+        """By the identity of what is kept with it."""
 
     @cached_property
     def is_valid(self) -> Callable[[Any], bool]:
@@ -118,7 +119,32 @@ class Schema:
         return self._make(self.node)
 
     def errors(self, value: Any, loc: tuple[str | int, ...]) -> list[ValidationError]:
-        """The violations, `MAX_VIOLATIONS` at most, in the document's order; `loc` is where the value stands."""
+        """The faults in the document's order, and where there are more than `MAX_FAULTS` a last one that says so.
+
+        `loc` is where the value stands.
+        """
+        if thinning.is_small(value):
+            found, cut = self.faults(value, loc), False
+        else:
+            try:
+                less, cut = thinning.thinned(self, value, MAX_FAULTS + 1)
+            except thinning.Unbounded:
+                return [ValidationError(loc, *_MORE)]
+            found = violations.report(self._iterate(less), value, self.node, loc)
+        if cut or len(found) > MAX_FAULTS:
+            return [*found[:MAX_FAULTS], ValidationError(loc, *_MORE)]
+        return found
+
+    def part(self, node: Node, instead: Mapping[str, str] | None = None) -> "Schema":
+        """A schema that this one leads to, or what is said `instead` of it; compiled once."""
+        key = (id(node.value), node.base_uri, str(instead))
+        if (found := self._parts.get(key)) is None:
+            schema = self.compile_node(node if instead is None else Node(instead, node.resolver))
+            found = self._parts[key] = (node, schema)
+        return found[1]
+
+    def faults(self, value: Any, loc: tuple[str | int, ...]) -> list[ValidationError]:
+        """Every fault of a value that is not large, in the document's order; `loc` is where the value stands."""
         return violations.report(self._iterate(value), value, self.node, loc)
 
     @cached_property
@@ -133,7 +159,7 @@ class Schema:
 
     def _iterate(self, value: Any) -> Iterator[Any]:
         try:
-            yield from islice(self._validator.iter_errors(value), MAX_VIOLATIONS)
+            yield from self._validator.iter_errors(value)
         except ValueError:
             # A value too deep to be explained is still judged.
             return

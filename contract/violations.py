@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from contract.schema import Node
 
 Loc = tuple[str | int, ...]
+MAX_FAULTS: Final = 1_000
+"""Faults of one value that are named: that takes 45 µs each, and a megabyte can hold half a million."""
+
 Labels = tuple[tuple[int, str], ...]
 """Names of union members, each with the depth in the instance at which it stands in `loc`."""
 
@@ -45,7 +48,8 @@ _UNDECLARED: Final = 1 << 30
 
 def report(violations: Iterable[Any], value: Any, node: "Node", loc: Loc) -> list[ValidationError]:
     """The violations of one value that stands at `loc`, judged by the schema `node`."""
-    found = [fault for violation in violations for fault in _faults(violation, value, node, ())]
+    whole = _Whole(value)
+    found = [fault for violation in violations for fault in _faults(violation, whole, node, ())]
     found = _first_of_each_value(found)
     # What a value lacks or has too much, a member's name among it, comes before what is wrong with the member itself.
     found.sort(key=lambda fault: (fault.order, fault.path == fault.value_path))
@@ -54,6 +58,22 @@ def report(violations: Iterable[Any], value: Any, node: "Node", loc: Loc) -> lis
         at = fault.loc(loc)
         unique.setdefault((at, fault.type), ValidationError(at, fault.msg, fault.type))
     return list(unique.values())
+
+
+class _Whole:
+    """The value that is reported on; where the members of its objects stand is found out once for each object."""
+
+    __slots__ = ("_positions", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self._positions: dict[int, dict[str, int]] = {}
+
+    def position(self, members: Mapping[str, Any], name: str) -> int:
+        """Where a member stands in an object that is part of the value."""
+        if (positions := self._positions.get(id(members))) is None:
+            positions = self._positions[id(members)] = {each: index for index, each in enumerate(members)}
+        return positions.get(name, 0)
 
 
 class _Fault:
@@ -147,15 +167,15 @@ def _above(fault: _Fault) -> Iterator[tuple[Loc, Labels]]:
             yield fault.value_path[:depth], fault.labels[:named]
 
 
-def _faults(violation: Any, value: Any, node: "Node", labels: Labels) -> list[_Fault]:
+def _faults(violation: Any, whole: _Whole, node: "Node", labels: Labels) -> list[_Fault]:
     kind = violation.kind
     name: str = kind.name
     path: Loc = tuple(violation.instance_path)
-    where, order = _follow(violation.evaluation_path, path, value, node)
-    at_fault = _value_at(value, path)
+    where, order = _follow(violation.evaluation_path, path, whole, node)
+    at_fault = _value_at(whole.value, path)
 
     if name in _UNIONS and not _several_hold(kind):
-        return _faults_of_union(violation, value, node, labels, where, path, name)
+        return _faults_of_union(violation, whole, node, labels, where, path, name)
     if name == "type" and len(types := [t for t in kind.types if t != "null"]) > 1:
         return [
             _scalar(path, (*labels, (len(path), _PYTHON_NAMES[one])), order, "type", _of_type(one, at_fault, None))
@@ -170,11 +190,11 @@ def _faults(violation: Any, value: Any, node: "Node", labels: Labels) -> list[_F
         members = [member for member in at_fault if member in unexpected] if isinstance(at_fault, Mapping) else []
         return [
             _member(path, m, labels, order, _UNDECLARED + i, "Extra inputs are not permitted", "extra_forbidden")
-            for i, m in enumerate(members)
+            for i, m in enumerate(members[: MAX_FAULTS + 1])
         ]
     if name == "propertyNames":
         key = str(kind.error.instance)
-        order = (*order, (0, _UNDECLARED + list(at_fault).index(key)))
+        order = (*order, (0, _UNDECLARED + whole.position(at_fault, key)))
         msg, type_ = _words(kind.error, key, None)
         return [_Fault((*path, key, "[key]"), path, labels, order, _RANK_OF_MEMBERS, msg, type_)]
     if name == "minItems" and len(_tuple_of(where)) >= kind.limit:
@@ -189,19 +209,19 @@ def _faults(violation: Any, value: Any, node: "Node", labels: Labels) -> list[_F
 
 
 def _faults_of_union(
-    violation: Any, value: Any, node: "Node", labels: Labels, where: "Node | None", path: Loc, keyword: str
+    violation: Any, whole: _Whole, node: "Node", labels: Labels, where: "Node | None", path: Loc, keyword: str
 ) -> list[_Fault]:
     """Each member's faults under the member's name; a union with null is reported as if null were not in it."""
     branches = violation.kind.context
     schema = where.value if where is not None and isinstance(where.value, Mapping) else {}
     schemas = schema.get(keyword, [])
     if where is not None and isinstance(schema.get("discriminator"), Mapping):
-        told = _branch_told(schema["discriminator"], schemas, _value_at(value, path))
+        told = _branch_told(schema["discriminator"], schemas, _value_at(whole.value, path))
         if not isinstance(told, int):
-            order = _follow(violation.evaluation_path, path, value, node)[1]
+            order = _follow(violation.evaluation_path, path, whole, node)[1]
             return [_scalar(path, labels, order, "type", told)]
-        tag = _value_at(value, path)[schema["discriminator"]["propertyName"]]
-        return [fault for inner in branches[told] for fault in _faults(inner, value, node, (*labels, (len(path), tag)))]
+        tag = _value_at(whole.value, path)[schema["discriminator"]["propertyName"]]
+        return [fault for inner in branches[told] for fault in _faults(inner, whole, node, (*labels, (len(path), tag)))]
     numbered = [
         (index, context)
         for index, context in enumerate(branches)
@@ -214,7 +234,7 @@ def _faults_of_union(
             label = _label(where.child(keyword, index)) if where is not None and index < len(schemas) else str(index)
             named = (*labels, (len(path), label))
         for inner in context:
-            found += _faults(inner, value, node, named)
+            found += _faults(inner, whole, node, named)
     return found
 
 
@@ -276,10 +296,11 @@ def _position(where: "Node | None", member: str) -> int:
 
 
 def _follow(
-    evaluation_path: Sequence[str | int], path: Loc, value: Any, node: "Node"
+    evaluation_path: Sequence[str | int], path: Loc, whole: _Whole, node: "Node"
 ) -> "tuple[Node | None, tuple[tuple[int, int], ...]]":
     """The schema whose keyword failed, and where the document puts the value among its siblings, level by level."""
     current: Node | None = node
+    value = whole.value
     order: list[tuple[int, int]] = []
     depth = 0
     steps = list(evaluation_path[:-1]) if evaluation_path else []
@@ -288,7 +309,7 @@ def _follow(
         step = steps[index]
         width = 2 if step in _NAMED and index + 1 < len(steps) else 1
         if step in _CONSUMING and depth < len(path):
-            order.append((0, _rank_of_child(current, step, path[depth], value)))
+            order.append((0, _rank_of_child(current, step, path[depth], value, whole)))
             value = _value_at(value, (path[depth],))
             depth += 1
         elif step in _UNIONS and index + 1 < len(steps) and isinstance(branch := steps[index + 1], int):
@@ -313,13 +334,12 @@ def _step(node: "Node | None", steps: Sequence[str | int]) -> "Node | None":
         return None
 
 
-def _rank_of_child(node: "Node | None", keyword: str | int, child: str | int, value: Any) -> int:
+def _rank_of_child(node: "Node | None", keyword: str | int, child: str | int, value: Any, whole: _Whole) -> int:
     if isinstance(child, int):
         return child
     if keyword == "properties":
         return _position(node, child)
-    members = list(value) if isinstance(value, Mapping) else []
-    return _UNDECLARED + (members.index(child) if child in members else 0)
+    return _UNDECLARED + (whole.position(value, child) if isinstance(value, Mapping) else 0)
 
 
 def _value_at(value: Any, path: Loc) -> Any:
