@@ -43,7 +43,7 @@ _OWN: Final = frozenset({"name", "scopes", "env"})
 
 @guarded_by(_MAY_WRITE)
 async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_parameters: object) -> Answer:
-    """Make a key for the caller's organisation; it holds no scope that the caller lacks.
+    """Make a key for the caller's organisation; it holds no scope that the caller lacks, and does not outlive it.
 
     Raises:
         Unauthorized: the caller's token is unknown or revoked.
@@ -59,12 +59,14 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
         if request.claim.digest is None:
             assert services.development is not None  # nobody else is anonymous
             org_id, event = services.development, event_of(request, KEY_CREATED, None, services.development)
+            expires_at = None
         else:
             caller = _MAY_WRITE.known(caller)
             refusal = _MAY_WRITE.refusal_of(caller) or _refusal_of(caller, scopes, env)
             if refusal is not None:
                 return refused(request, caller, refusal)
             org_id, event = caller.org_id, event_of(request, KEY_CREATED, caller.id, caller.org_id)
+            expires_at = caller.expires_at
         key = NewKey(
             id=uuid7(),
             org_id=org_id,
@@ -76,6 +78,7 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
             extra={} if asked.keys() <= _OWN else {name: value for name, value in asked.items() if name not in _OWN},
             created_at=event.at,
             event=event,
+            expires_at=expires_at,
         )
         event.subject_id = key.id
         return key
