@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import typer
-from click import UsageError
 from typer.core import TyperGroup
 
 SECRET_PART: Final = re.compile(r"(imt_[0-9A-Za-z]{0,16}_[0-9A-Za-z]{8})[0-9A-Za-z]+")
 """What may be a token (`handlers.tokens`), or one with a typo: its prefix, and the rest that nobody may see."""
+
+_UsageError: Final[Any] = typer.BadParameter.__base__
+"""Click's, of which Typer has a copy of its own or not, by its version."""
 
 
 class DiscreetGroup(TyperGroup):
@@ -31,6 +33,10 @@ class DiscreetGroup(TyperGroup):
 def _discreet() -> Iterator[None]:
     try:
         yield
-    except UsageError as error:
-        error.message = SECRET_PART.sub(r"\1…", error.message)
-        raise
+    except _UsageError as error:
+        told = error.format_message()
+        masked = SECRET_PART.sub(r"\1…", told)
+        if masked == told:
+            raise
+        # Not `from error`, which shows it.
+        raise _UsageError(masked, error.ctx) from None

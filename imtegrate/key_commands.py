@@ -62,7 +62,7 @@ def keys_create(
 
 
 @keys.command("list")
-def keys_list(
+def keys_list(  # noqa: PLR0913 (one parameter an option)
     *,
     org: Annotated[str | None, typer.Option(metavar="ID|NAME", help="Only those of this organisation.")] = None,
     env: Annotated[str | None, typer.Option(help="Only those of this env: live or test.")] = None,
@@ -120,9 +120,7 @@ def keys_show(key: WhichKey, *, as_json: AsJSON = False, database_url: DatabaseU
 def keys_rotate(
     key: WhichKey,
     *,
-    overlap: Annotated[
-        str, typer.Option(metavar="24h", help="How long the old token stays good; 0s: no more.")
-    ] = "24h",
+    overlap: Annotated[str, typer.Option(metavar="24h", help="How long the old token stays good.")] = "24h",
     as_json: AsJSON = False,
     database_url: DatabaseURL = DEFAULT_DATABASE_URL,
 ) -> None:

@@ -21,7 +21,6 @@ from imtegrate.discretion import DiscreetGroup
 
 app = typer.Typer(
     name="imtegrate",
-    cls=DiscreetGroup,
     help="API keys by the document: openapi.json is the service.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -29,7 +28,7 @@ app = typer.Typer(
 )
 
 
-@app.callback()
+@app.callback(cls=DiscreetGroup)
 def main(
     context: typer.Context,
     *,
