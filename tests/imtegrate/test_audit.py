@@ -46,7 +46,10 @@ def test_a_creation_is_one_line(serving: Serving, document: str) -> None:
 
 @pytest.mark.parametrize(
     ("scopes", "body", "why"),
-    [([], {"name": "child"}, "api-keys:write"), (["api-keys:write"], {"name": "child", "scopes": ["*"]}, "body/scopes/0")],
+    [
+        ([], {"name": "child"}, "api-keys:write"),
+        (["api-keys:write"], {"name": "child", "scopes": ["*"]}, "body/scopes/0"),
+    ],
     ids=["may-not-write", "gives-what-it-lacks"],
 )
 def test_a_refusal_for_lack_of_right_is_one_line(
