@@ -21,8 +21,26 @@ from db.errors import (
     SchemaTooNew,
 )
 from db.identifiers import uuid7
-from db.keys import ApiKey, Caller, NewKey, find_key, insert_key, list_keys, revoke_key
-from db.organisations import create_organisation, ensure_organisation
+from db.keys import (
+    ApiKey,
+    Caller,
+    KeyFilter,
+    KeyState,
+    NewKey,
+    expire_key,
+    find_key,
+    get_key,
+    insert_key,
+    list_keys,
+    revoke_key,
+)
+from db.organisations import (
+    Organisation,
+    create_organisation,
+    ensure_organisation,
+    find_organisations,
+    list_organisations,
+)
 from db.unit_of_work import UnitOfWork
 
 __all__ = [
@@ -39,17 +57,24 @@ __all__ = [
     "Event",
     "InvalidDatabaseURL",
     "KeyConflict",
+    "KeyFilter",
+    "KeyState",
     "NewKey",
+    "Organisation",
     "Refused",
     "SchemaOutdated",
     "SchemaTooNew",
     "UnitOfWork",
     "create_organisation",
     "ensure_organisation",
+    "expire_key",
     "find_key",
+    "find_organisations",
+    "get_key",
     "insert_key",
     "list_events",
     "list_keys",
+    "list_organisations",
     "record",
     "revoke_key",
     "uuid7",

@@ -1,14 +1,20 @@
 """API keys: what is kept of them, and the statements for administration. `unit_of_work` serves the requests."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from db.audit import Event, record
 from db.tables import API_KEYS
+
+KeyState = Literal["active", "revoked", "expired"]
+
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,8 @@ class Caller:
     """JSON value; a list of strings unless the document was edited to allow others."""
     env: Any
     """JSON value, likewise a string."""
+    expires_at: datetime | None = None
+    """Aware; None for never. What it makes is to end with it."""
 
 
 @dataclass(slots=True)
@@ -66,6 +74,44 @@ class ApiKey:
     expires_at: datetime | None
     rotated_from: UUID | None
 
+    def state(self, at: datetime) -> KeyState:
+        """Whether it is good at a moment; a key that is both is revoked."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= at else "active"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFilter:
+    """Which keys are wanted: those that fulfil all of it."""
+
+    org_id: UUID | None = None
+    env: str | None = None
+    scope: str | None = None
+    """One of its scopes, to the letter."""
+    prefix: str = ""
+    """What its prefix begins with."""
+    name_contains: str = ""
+    states: frozenset[KeyState] = frozenset()
+    """Any of them at the moment `at`; empty: any at all."""
+    at: datetime = LONG_AGO
+    after: ApiKey | None = None
+    """The last of the page before."""
+    limit: int | None = None
+
+    def admits(self, key: ApiKey) -> bool:
+        """Whether a key has what is asked of its scopes, name and state."""
+        return (
+            (self.scope is None or (isinstance(key.scopes, list) and self.scope in key.scopes))
+            and (not self.name_contains or (isinstance(key.name, str) and self.name_contains in key.name))
+            and (not self.states or key.state(self.at) in self.states)
+        )
+
+
+EVERY_KEY: Final = KeyFilter()
+
+ROWS_AT_A_TIME: Final = 1000
+"""Keys fetched in one go."""
 
 _KEPT: Final[sa.Select[Any]] = sa.select(
     API_KEYS.c.id,
@@ -108,10 +154,47 @@ def insert_key(connection: sa.Connection, key: NewKey) -> None:
         record(connection, key.event)
 
 
-def list_keys(connection: sa.Connection) -> list[ApiKey]:
-    """Every key, revoked ones too, oldest first."""
-    rows = connection.execute(_KEPT.order_by(API_KEYS.c.created_at, API_KEYS.c.id))
-    return [ApiKey(*row) for row in rows]
+def list_keys(connection: sa.Connection, wanted: KeyFilter = EVERY_KEY) -> list[ApiKey]:
+    """Keys that pass a filter, oldest first; revoked ones too."""
+    if not wanted.prefix.isascii() or "\0" in wanted.prefix:
+        return []  # no prefix holds one, and PostgreSQL refuses to compare with it
+    query = _KEPT.where(*_conditions(wanted)).order_by(API_KEYS.c.created_at, API_KEYS.c.id)
+    # Streamed: what SQL cannot compare exactly, within JSON text, is compared here, and no more is read than is wanted.
+    rows = connection.execute(query, execution_options={"yield_per": ROWS_AT_A_TIME})
+    try:
+        found = (key for key in (ApiKey(*row) for row in rows) if wanted.admits(key))
+        return list(islice(found, wanted.limit))
+    finally:
+        rows.close()
+
+
+def _conditions(wanted: KeyFilter) -> Iterator[sa.ColumnElement[bool]]:
+    if wanted.org_id is not None:
+        yield API_KEYS.c.org_id == wanted.org_id
+    if wanted.env is not None:
+        yield API_KEYS.c.env == wanted.env
+    if wanted.prefix:
+        # Not LIKE, which on SQLite takes capital and small letters for the same.
+        yield sa.func.substr(API_KEYS.c.prefix, 1, len(wanted.prefix)) == wanted.prefix
+    if wanted.after is not None:
+        last = wanted.after
+        yield sa.or_(
+            API_KEYS.c.created_at > last.created_at,
+            sa.and_(API_KEYS.c.created_at == last.created_at, API_KEYS.c.id > last.id),
+        )
+
+
+def get_key(connection: sa.Connection, id_or_prefix: str, *, lock: bool = False) -> ApiKey | None:
+    """Find the key with this id or prefix; None if there is none. `lock` keeps it as it is until the transaction ends.
+
+    SQLite's transactions keep everything so.
+    """
+    named = _named(id_or_prefix)
+    if named is None:
+        return None
+    query = _KEPT.where(named)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else ApiKey(*row)
 
 
 def find_key(connection: sa.Connection, digest: bytes) -> ApiKey | None:
@@ -125,12 +208,23 @@ def revoke_key(connection: sa.Connection, id_or_prefix: str, at: datetime) -> Ap
 
     A key that is revoked already keeps the moment it first was.
     """
-    named = API_KEYS.c.prefix == id_or_prefix
-    try:
-        named = API_KEYS.c.id == UUID(id_or_prefix)
-    except ValueError:
-        if "\0" in id_or_prefix:
-            return None  # no prefix holds one, and PostgreSQL refuses to compare with it
+    named = _named(id_or_prefix)
+    if named is None:
+        return None
     connection.execute(sa.update(API_KEYS).where(named, API_KEYS.c.revoked_at.is_(None)).values(revoked_at=at))
-    row = connection.execute(_KEPT.where(named)).one_or_none()
-    return None if row is None else ApiKey(*row)
+    return get_key(connection, id_or_prefix)
+
+
+def expire_key(connection: sa.Connection, key_id: UUID, at: datetime) -> None:
+    """Have a key end at a moment; one that ends before is never prolonged."""
+    sooner = sa.or_(API_KEYS.c.expires_at.is_(None), API_KEYS.c.expires_at > at)
+    connection.execute(sa.update(API_KEYS).where(API_KEYS.c.id == key_id, sooner).values(expires_at=at))
+
+
+def _named(id_or_prefix: str) -> sa.ColumnElement[bool] | None:
+    """What a key of this id or prefix fulfils; None where no key can."""
+    try:
+        return API_KEYS.c.id == UUID(id_or_prefix)
+    except ValueError:
+        # A prefix holds only ASCII: no NUL, no lone surrogate, which PostgreSQL refuses to compare with.
+        return API_KEYS.c.prefix == id_or_prefix if id_or_prefix.isascii() and "\0" not in id_or_prefix else None

@@ -214,5 +214,6 @@ def _columns(names: Sequence[str], rows: Iterable[Row]) -> dict[str, list[Any]]:
     )
 
 
-def _known(key: Any, org_id: Any, scopes: str, env: str) -> Known:
-    return Known(Caller(key, org_id, decode_json(scopes), decode_json(env)), (key, org_id, scopes, env))
+def _known(key: Any, org_id: Any, scopes: str, env: str, expires_at: datetime | None) -> Known:
+    caller = Caller(key, org_id, decode_json(scopes), decode_json(env), expires_at)
+    return Known(caller, (key, org_id, scopes, env, expires_at))

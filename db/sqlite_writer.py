@@ -172,9 +172,10 @@ def _note(
     batch.done = True
 
 
-def _known(key: str, org_id: str, scopes: str, env: str) -> Known:
-    caller = Caller(UUID(key), UUID(org_id), decode_json(scopes), decode_json(env))
-    return Known(caller, (key, org_id, scopes, env))
+def _known(key: str, org_id: str, scopes: str, env: str, expires_at: str | None) -> Known:
+    expiry = None if expires_at is None else datetime.fromisoformat(expires_at)
+    caller = Caller(UUID(key), UUID(org_id), decode_json(scopes), decode_json(env), expiry)
+    return Known(caller, (key, org_id, scopes, env, expires_at))
 
 
 class _Process(asyncio.Protocol):

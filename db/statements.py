@@ -17,7 +17,7 @@ from db.tables import API_KEYS, AUDIT_EVENTS
 LAST_USED_INTERVAL: Final = timedelta(seconds=60)
 """How far `last_used_at` may lag: a key in constant use is not written more often than this."""
 
-JUDGED: Final = (API_KEYS.c.id, API_KEYS.c.org_id, API_KEYS.c.scopes, API_KEYS.c.env)
+JUDGED: Final = (API_KEYS.c.id, API_KEYS.c.org_id, API_KEYS.c.scopes, API_KEYS.c.env, API_KEYS.c.expires_at)
 """Columns of a caller that a decision on it may rest on."""
 
 INSERTED: Final = (
@@ -103,12 +103,16 @@ CALLER: Final = sa.Column("caller", API_KEYS.c.digest.type)
 """The digest of the caller that a given row rests on; null for none."""
 
 
+def _is_same(given: Any, column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    return column.is_not_distinct_from(given) if column.nullable else column == given
+
+
 def _write(*, again: bool) -> sa.ClauseElement:
     judged = _given("judged", (API_KEYS.c.digest, *JUDGED))
     confirmed = (
         sa.select(API_KEYS.c.digest, API_KEYS.c.id, API_KEYS.c.last_used_at)
         .join(judged, judged.c.digest == API_KEYS.c.digest)
-        .where(_IS_VALID, *(judged.c[column.name] == column for column in JUDGED))
+        .where(_IS_VALID, *(_is_same(judged.c[column.name], column) for column in JUDGED))
         .cte("confirmed")
     )
 

@@ -43,7 +43,7 @@ _OWN: Final = frozenset({"name", "scopes", "env"})
 
 @guarded_by(_MAY_WRITE)
 async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_parameters: object) -> Answer:
-    """Make a key for the caller's organisation; it holds no scope that the caller lacks.
+    """Make a key for the caller's organisation; it holds no scope that the caller lacks, and does not outlive it.
 
     Raises:
         Unauthorized: the caller's token is unknown or revoked.
@@ -58,13 +58,14 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
     def decide(caller: Caller | None) -> NewKey | Refused:
         if request.claim.digest is None:
             assert services.development is not None  # nobody else is anonymous
-            org_id = services.development
+            org_id, expires_at = services.development, None
         else:
             caller = _MAY_WRITE.known(caller)
             refusal = _MAY_WRITE.refusal_of(caller) or _refusal_of(caller, scopes, env)
             if refusal is not None:
                 return refused(request, caller, refusal)
-            org_id = caller.org_id
+            # What a key makes does not outlive it.
+            org_id, expires_at = caller.org_id, caller.expires_at
         key_id = uuid7()
         event = created(request, key_id, caller, org_id)
         return NewKey(
@@ -78,6 +79,7 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
             extra={} if asked.keys() <= _OWN else {name: value for name, value in asked.items() if name not in _OWN},
             created_at=event.at,
             event=event,
+            expires_at=expires_at,
         )
 
     key = await services.units.create_key(request.claim.digest, decide)

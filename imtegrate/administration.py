@@ -1,7 +1,7 @@
-"""What an operator does with organisations and keys, by the command line."""
+"""What an operator does with organisations and keys, by the command line; each with its line in the audit trail."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,14 +9,21 @@ from sqlalchemy import Connection
 
 from db import (
     KEY_CREATED,
+    KEY_REVOKED,
+    KEY_ROTATED,
     ORGANISATION_CREATED,
     ApiKey,
     Event,
     NewKey,
+    Organisation,
     create_organisation,
+    expire_key,
     find_key,
+    find_organisations,
+    get_key,
     insert_key,
     record,
+    revoke_key,
     uuid7,
 )
 from handlers import tokens
@@ -24,6 +31,10 @@ from handlers.credentials import EVERYTHING
 
 ROOT_NAME: Final = "root"
 """Name of the key that an organisation begins with."""
+
+
+class Refused(Exception):
+    """What an operator asks for cannot be done; the message says why, and repeats nothing that may be a token."""
 
 
 def create_organisation_with_key(name: str) -> Callable[[Connection], dict[str, Any]]:
@@ -60,9 +71,114 @@ def create_organisation_with_key(name: str) -> Callable[[Connection], dict[str, 
     return create
 
 
-def operator_event(action: str, org_id: UUID, subject_id: UUID) -> Event:
+def operator_event(action: str, org_id: UUID, subject_id: UUID, detail: str = "") -> Event:
     """What the audit trail is told of an operator's doing."""
-    return Event(uuid7(), datetime.now(UTC), action, None, org_id, subject_id)
+    return Event(uuid7(), datetime.now(UTC), action, None, org_id, subject_id, detail=detail)
+
+
+def the_organisation(connection: Connection, id_or_name: str) -> Organisation:
+    """The one organisation with this id or name.
+
+    Raises:
+        Refused: there is none, or there are several.
+    """
+    found = find_organisations(connection, id_or_name)
+    if not found:
+        raise Refused("no organisation has this id or name; see: imtegrate orgs list")
+    if len(found) > 1:
+        raise Refused(f"{len(found)} organisations have this name: give the id of one; see: imtegrate orgs list")
+    return found[0]
+
+
+def the_key(connection: Connection, id_or_prefix: str, *, lock: bool = False) -> ApiKey:
+    """The key with this id or prefix; `lock` keeps others from changing it before this transaction ends.
+
+    Raises:
+        Refused: there is none.
+    """
+    found = get_key(connection, id_or_prefix, lock=lock)
+    if found is None:
+        # Not repeated: it may be a token.
+        raise Refused("no key has this id or prefix; see: imtegrate keys list")
+    return found
+
+
+def create_key(
+    org: str, name: str, scopes: list[str], env: str, expires_at: datetime | None
+) -> Callable[[Connection], dict[str, Any]]:
+    """Makes a key for an organisation, by its id or name: what programs see of it, and its token."""
+
+    def create(connection: Connection) -> dict[str, Any]:
+        token = tokens.make(env)
+        key = NewKey(
+            id=uuid7(),
+            org_id=the_organisation(connection, org).id,
+            prefix=token.prefix,
+            digest=token.digest,
+            name=name,
+            scopes=list(dict.fromkeys(scopes)),
+            env=env,
+            extra={},
+            created_at=datetime.now(UTC),
+            expires_at=expires_at,
+        )
+        key.event = operator_event(KEY_CREATED, key.org_id, key.id)
+        insert_key(connection, key)
+        return {**details_as_json(the_key(connection, str(key.id))), "token": token.text}
+
+    return create
+
+
+def rotate_key(id_or_prefix: str, overlap: timedelta) -> Callable[[Connection], dict[str, Any]]:
+    """Makes a key's successor, which may what it may and ends when it would have; the old one ends after an overlap.
+
+    Raises:
+        Refused: there is no such key, or it is no longer good.
+    """
+
+    def rotate(connection: Connection) -> dict[str, Any]:
+        # Locked, so that nobody who revokes it meanwhile is left with a successor that lives.
+        old = the_key(connection, id_or_prefix, lock=True)
+        now = datetime.now(UTC)
+        if old.state(now) != "active":
+            raise Refused(f"{old.prefix} is {old.state(now)}: only a key that is good can be rotated")
+        token = tokens.make(old.env)
+        new = NewKey(
+            id=uuid7(),
+            org_id=old.org_id,
+            prefix=token.prefix,
+            digest=token.digest,
+            name=old.name,
+            scopes=old.scopes,
+            env=old.env,
+            extra=old.extra,
+            created_at=now,
+            expires_at=old.expires_at,
+            rotated_from=old.id,
+        )
+        new.event = operator_event(KEY_ROTATED, new.org_id, new.id, f"rotated from {old.prefix}")
+        insert_key(connection, new)
+        expire_key(connection, old.id, now + overlap)
+        return {**details_as_json(the_key(connection, str(new.id))), "token": token.text}
+
+    return rotate
+
+
+def revoke(id_or_prefix: str) -> Callable[[Connection], ApiKey]:
+    """Revokes a key; one that is revoked already stays so, since the moment it first was.
+
+    Raises:
+        Refused: there is no such key.
+    """
+
+    def do(connection: Connection) -> ApiKey:
+        key = the_key(connection, id_or_prefix, lock=True)
+        if key.revoked_at is None:
+            revoke_key(connection, str(key.id), datetime.now(UTC))
+            record(connection, operator_event(KEY_REVOKED, key.org_id, key.id))
+        return the_key(connection, str(key.id))
+
+    return do
 
 
 def verify(text: str) -> Callable[[Connection], dict[str, Any]]:
@@ -75,9 +191,11 @@ def verify(text: str) -> Callable[[Connection], dict[str, Any]]:
         key = find_key(connection, digest)
         if key is None:
             return {"valid": False, "reason": "no key has this token"}
-        if key.revoked_at is not None:
-            return {"valid": False, "reason": f"revoked since {timestamp(key.revoked_at)}", **key_as_json(key)}
-        return {"valid": True, **key_as_json(key)}
+        state = key.state(datetime.now(UTC))
+        if state == "active":
+            return {"valid": True, **details_as_json(key)}
+        since = key.revoked_at if state == "revoked" else key.expires_at
+        return {"valid": False, "reason": f"{state} since {timestamp(since)}", **details_as_json(key)}
 
     return look_up
 
@@ -94,6 +212,30 @@ def key_as_json(key: ApiKey) -> dict[str, Any]:
         "last_used_at": timestamp(key.last_used_at),
         "revoked_at": timestamp(key.revoked_at),
         "created_at": timestamp(key.created_at),
+    }
+
+
+def details_as_json(key: ApiKey) -> dict[str, Any]:
+    """The same, and how long it lives."""
+    return {
+        **key_as_json(key),
+        "expires_at": timestamp(key.expires_at),
+        "rotated_from": None if key.rotated_from is None else str(key.rotated_from),
+    }
+
+
+def event_as_json(event: Event) -> dict[str, Any]:
+    """A line of the audit trail as programs see it."""
+    return {
+        "at": timestamp(event.at),
+        "action": event.action,
+        "key_id": None if event.key_id is None else str(event.key_id),
+        "org_id": None if event.org_id is None else str(event.org_id),
+        "subject_id": None if event.subject_id is None else str(event.subject_id),
+        "address": event.address,
+        "request_id": event.request_id,
+        "document": None if event.document is None else event.document.hex(),
+        "detail": event.detail,
     }
 
 

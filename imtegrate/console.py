@@ -3,7 +3,7 @@
 import json
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
@@ -71,6 +71,27 @@ def progress(doing: str) -> Iterator[None]:
 def print_json(value: Any) -> None:
     """One JSON value on stdout, and nothing else."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def warn_of_secret() -> None:
+    """Say on stderr that what a terminal is about to show is seen only now."""
+    if sys.stdout.isatty():
+        typer.echo("This token is a secret, and is shown only now.", err=True)
+
+
+def print_members(value: Mapping[str, Any], *, as_json: bool) -> None:
+    """One thing and its members: a JSON value for programs, a table for people."""
+    if as_json:
+        print_json(value)
+    else:
+        print_table("", ("member", "value"), [(member, cell(each)) for member, each in value.items()])
+
+
+def cell(value: object) -> str:
+    """A value of a table."""
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -1,70 +1,145 @@
-"""`orgs` and `keys`: who may make keys, and which there are."""
+"""`keys`: which there are, and their life from the first day to the last."""
 
-import asyncio
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
 
-from db import Database, list_keys, revoke_key
-from imtegrate.administration import create_organisation_with_key, key_as_json, timestamp, verify
-from imtegrate.console import clear_errors, fail, print_json, print_table
+from db import ApiKey, KeyFilter, KeyState, list_keys
+from imtegrate.administration import (
+    create_key,
+    details_as_json,
+    key_as_json,
+    revoke,
+    rotate_key,
+    the_key,
+    the_organisation,
+    timestamp,
+    verify,
+)
+from imtegrate.console import cell, print_json, print_members, print_table, warn_of_secret
+from imtegrate.moments import ahead, duration
 from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL
+from imtegrate.transaction import in_transaction
 
-T = TypeVar("T")
-
-orgs = typer.Typer(help="Organisations.", no_args_is_help=True, rich_markup_mode=None)
 keys = typer.Typer(help="API keys of every organisation.", no_args_is_help=True, rich_markup_mode=None)
 
+WhichKey = Annotated[str, typer.Argument(metavar="ID|PREFIX", help="The key's id or prefix.")]
 
-@orgs.command("create")
-def orgs_create(name: str, *, as_json: AsJSON = False, database_url: DatabaseURL = DEFAULT_DATABASE_URL) -> None:
-    """Make an organisation and its root key, which is shown once.
 
-    Example: imtegrate orgs create "Example Ltd" --json
+class Env(StrEnum):
+    """The document's `env`."""
+
+    LIVE = "live"
+    TEST = "test"
+
+
+@keys.command("create")
+def keys_create(
+    *,
+    org: Annotated[str, typer.Option(metavar="ID|NAME", help="The organisation that it belongs to.")],
+    name: Annotated[str, typer.Option(help="What people call it.")],
+    scope: Annotated[list[str] | None, typer.Option(help="What it may; again for each. Without any: nothing.")] = None,
+    env: Annotated[Env, typer.Option(help="A test key makes only test keys.")] = Env.TEST,
+    expires: Annotated[
+        str | None, typer.Option(metavar="90d|MOMENT", help="When it ends.  [default: never]", show_default=False)
+    ] = None,
+    as_json: AsJSON = False,
+    database_url: DatabaseURL = DEFAULT_DATABASE_URL,
+) -> None:
+    """Make a key, whose token is shown once.
+
+    Example: imtegrate keys create --org "Example Ltd" --name reports --scope reports:read --env live --expires 90d
     """
-    made = _with_database(database_url, create_organisation_with_key(name))
-    if as_json:
-        print_json(made)
-        return
-    if sys.stdout.isatty():
-        typer.echo("This token is a secret, and is shown only now.", err=True)
-    print_table("", ("member", "value"), [(member, _cell(value)) for member, value in made.items()])
+    if not name:
+        raise typer.BadParameter("a key needs a name", param_hint="--name")
+    made = in_transaction(database_url, create_key(org, name, scope or [], env.value, ahead(expires, "--expires")))
+    warn_of_secret()
+    print_members(made, as_json=as_json)
 
 
 @keys.command("list")
-def keys_list(*, as_json: AsJSON = False, database_url: DatabaseURL = DEFAULT_DATABASE_URL) -> None:
-    """List every key; none of its secret.
+def keys_list(  # noqa: PLR0913 (one parameter an option)
+    *,
+    org: Annotated[str | None, typer.Option(metavar="ID|NAME", help="Only those of this organisation.")] = None,
+    env: Annotated[str | None, typer.Option(help="Only those of this env: live or test.")] = None,
+    scope: Annotated[str | None, typer.Option(help="Only those that hold this scope, to the letter.")] = None,
+    prefix: Annotated[str, typer.Option(help="Only those whose prefix begins so.", show_default=False)] = "",
+    name_contains: Annotated[str, typer.Option(help="Only those with this in their name.", show_default=False)] = "",
+    active: Annotated[bool, typer.Option("--active", help="Those that are good.")] = False,
+    revoked: Annotated[bool, typer.Option("--revoked", help="Those that were revoked.")] = False,
+    expired: Annotated[bool, typer.Option("--expired", help="Those whose time is over.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many at most.  [default: all]")] = None,
+    after: Annotated[str | None, typer.Option(metavar="ID|PREFIX", help="Those after this key: the next page.")] = None,
+    as_json: AsJSON = False,
+    database_url: DatabaseURL = DEFAULT_DATABASE_URL,
+) -> None:
+    """List keys, oldest first; none of their secret. Of --active, --revoked and --expired any may be given.
 
-    Example: imtegrate keys list --json
+    Example: imtegrate keys list --org "Example Ltd" --active --limit 50 --json
     """
-    found = _with_database(database_url, list_keys)
+    chosen: dict[KeyState, bool] = {"active": active, "revoked": revoked, "expired": expired}
+
+    def find(connection: Connection) -> list[ApiKey]:
+        wanted = KeyFilter(
+            org_id=None if org is None else the_organisation(connection, org).id,
+            env=env,
+            scope=scope,
+            prefix=prefix,
+            name_contains=name_contains,
+            states=frozenset(state for state, given in chosen.items() if given),
+            at=datetime.now(UTC),
+            after=None if after is None else the_key(connection, after),
+            limit=limit,
+        )
+        return list_keys(connection, wanted)
+
+    found = in_transaction(database_url, find)
     if as_json:
         print_json([key_as_json(key) for key in found])
         return
     columns = ("id", "org_id", "prefix", "name", "scopes", "env", "last_used_at", "revoked_at", "created_at")
-    print_table("", columns, [[_cell(value) for value in key_as_json(key).values()] for key in found])
+    rows = [[cell(value) for value in (*key_as_json(key).values(), timestamp(key.expires_at))] for key in found]
+    print_table("", (*columns, "expires_at"), rows)
 
 
-@keys.command("revoke")
-def keys_revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id or prefix.")],
+@keys.command("show")
+def keys_show(key: WhichKey, *, as_json: AsJSON = False, database_url: DatabaseURL = DEFAULT_DATABASE_URL) -> None:
+    """Show one key, none of its secret.
+
+    Example: imtegrate keys show imt_live_0a1B2c3D --json
+    """
+    found = in_transaction(database_url, lambda connection: the_key(connection, key))
+    print_members(details_as_json(found), as_json=as_json)
+
+
+@keys.command("rotate")
+def keys_rotate(
+    key: WhichKey,
     *,
+    overlap: Annotated[str, typer.Option(metavar="24h", help="How long the old token stays good.")] = "24h",
     as_json: AsJSON = False,
     database_url: DatabaseURL = DEFAULT_DATABASE_URL,
 ) -> None:
+    """Make a key's successor, with a token that is shown once; it may what the old one may, and ends when that would.
+
+    Example: imtegrate keys rotate imt_live_0a1B2c3D --overlap 24h
+    """
+    made = in_transaction(database_url, rotate_key(key, duration(overlap, "--overlap")))
+    warn_of_secret()
+    print_members(made, as_json=as_json)
+
+
+@keys.command("revoke")
+def keys_revoke(key: WhichKey, *, as_json: AsJSON = False, database_url: DatabaseURL = DEFAULT_DATABASE_URL) -> None:
     """Revoke a key: it stops working with the next request.
 
     Example: imtegrate keys revoke imt_live_0a1B2c3D
     """
-    now = datetime.now(UTC)
-    revoked = _with_database(database_url, lambda connection: revoke_key(connection, key_id, now))
-    if revoked is None:
-        # Not repeated: it may be a token.
-        fail("no key has this id or prefix; see: imtegrate keys list")
+    revoked = in_transaction(database_url, revoke(key))
     if as_json:
         print_json(key_as_json(revoked))
     else:
@@ -78,7 +153,7 @@ def keys_verify(*, as_json: AsJSON = False, database_url: DatabaseURL = DEFAULT_
     Example: imtegrate keys verify < token.txt
     """
     text = typer.prompt("Token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
-    verdict = _with_database(database_url, verify(text.strip()))
+    verdict = in_transaction(database_url, verify(text.strip()))
     if as_json:
         print_json(verdict)
     elif verdict["valid"]:
@@ -87,27 +162,3 @@ def keys_verify(*, as_json: AsJSON = False, database_url: DatabaseURL = DEFAULT_
         typer.echo(f"imtegrate: {verdict['reason']}", err=True)
     if not verdict["valid"]:
         raise typer.Exit(1)
-
-
-def _with_database(url: str, work: Callable[[Connection], T]) -> T:
-    """Do `work` in one transaction."""
-
-    async def run() -> T:
-        opened = Database(url)
-        try:
-            if opened.engine_name == "sqlite":
-                await opened.upgrade()
-            else:
-                await opened.check_schema()
-            return await opened.run(work)
-        finally:
-            await opened.aclose()
-
-    with clear_errors():
-        return asyncio.run(run())
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    return "" if value is None else str(value)

@@ -6,15 +6,18 @@ from typing import Annotated
 import typer
 
 from imtegrate import (
+    audit_command,
     database_commands,
     document_commands,
     fuzz_command,
     key_commands,
+    organisation_commands,
     serving_commands,
     settings_command,
 )
 from imtegrate.configuration import apply
 from imtegrate.console import clear_errors
+from imtegrate.discretion import DiscreetGroup
 
 app = typer.Typer(
     name="imtegrate",
@@ -25,7 +28,7 @@ app = typer.Typer(
 )
 
 
-@app.callback()
+@app.callback(cls=DiscreetGroup)
 def main(
     context: typer.Context,
     *,
@@ -54,6 +57,7 @@ for commands in (serving_commands.COMMANDS, document_commands.COMMANDS, fuzz_com
     for command in commands:
         app.command()(command)
 app.command()(settings_command.settings)
-app.add_typer(key_commands.orgs, name="orgs")
+app.command()(audit_command.audit)
+app.add_typer(organisation_commands.orgs, name="orgs")
 app.add_typer(key_commands.keys, name="keys")
 app.add_typer(database_commands.database, name="db")

@@ -224,8 +224,11 @@ class Answer:
 
     status: int
     headers: Sequence[tuple[str, str]]
-    """In lower case, without `Date`, which differs from one second to the next."""
+    """In lower case, without those that are each answer's own."""
     body: bytes
+
+
+_OWN_EACH: Final = frozenset({"date", "x-request-id"})
 
 
 class Wire:
@@ -262,7 +265,7 @@ class Wire:
         """Wait for an answer, and take it whole."""
         response = HTTPResponse(self._socket, method=method)
         response.begin()
-        headers = [(name.lower(), value) for name, value in response.getheaders() if name.lower() != "date"]
+        headers = [(name.lower(), value) for name, value in response.getheaders() if name.lower() not in _OWN_EACH]
         return Answer(response.status, headers, response.read())
 
     def interim(self) -> int:

@@ -1,13 +1,13 @@
 """Administration of keys, on both engines."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from db import NewKey, find_key, insert_key, list_keys, revoke_key
+from db import KeyFilter, NewKey, expire_key, find_key, get_key, insert_key, list_keys, revoke_key
 
 
 def test_keys_are_listed_oldest_first(url: str, opened: Any) -> None:
@@ -76,5 +76,44 @@ def test_raising_rolls_back(url: str, opened: Any, new_key: Any) -> None:
             with pytest.raises(LookupError):
                 await scene.database.run(insert_and_raise)
             assert await scene.keys() == []
+
+    asyncio.run(scenario())
+
+
+def test_an_end_is_only_ever_brought_nearer(url: str, opened: Any) -> None:
+    """A key without an end is given one; an end that there is moves nearer, and never away."""
+
+    async def scenario() -> None:
+        async with opened(url) as scene:
+            made: NewKey = await scene.create()
+            now = datetime.now(UTC)
+            for ahead, expected in ((2, 2), (3, 2), (1, 1)):
+                at = now + timedelta(hours=ahead)
+                await scene.database.run(lambda c, at=at: expire_key(c, made.id, at))
+                kept = await scene.database.run(lambda c: get_key(c, made.prefix, lock=True))
+                assert kept.expires_at == now + timedelta(hours=expected)
+
+    asyncio.run(scenario())
+
+
+def test_filters_are_exact(url: str, opened: Any) -> None:
+    """Names are compared as they are, not as JSON text writes them; prefixes with capital and small letters apart."""
+
+    async def scenario() -> None:
+        async with opened(url) as scene:
+            one = await scene.create(name="line\nbreak \0", prefix="imt_live_aaaaaaaa", scopes=["%"])
+            two = await scene.create(name="\ud800 caf\u00e9", prefix="imt_live_AAAAAAAA", scopes="%")
+            for wanted, expected in (
+                (KeyFilter(name_contains="\n"), [one]),
+                (KeyFilter(name_contains="nb"), []),
+                (KeyFilter(name_contains="u0000"), []),
+                (KeyFilter(name_contains="\u00e9"), [two]),
+                (KeyFilter(prefix="imt_live_a"), [one]),
+                (KeyFilter(prefix="imt_live_%"), []),
+                (KeyFilter(prefix="imt_live_\0"), []),
+                (KeyFilter(scope="%"), [one]),
+            ):
+                found = await scene.database.run(lambda c, wanted=wanted: list_keys(c, wanted))
+                assert [key.id for key in found] == [key.id for key in expected]
 
     asyncio.run(scenario())

@@ -1,4 +1,4 @@
-"""`imtegrate keys list|revoke|verify`."""
+"""`imtegrate keys create|list|show|rotate|revoke|verify`."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -146,6 +146,9 @@ def test_a_bad_token_is_refused_for_programs(serving: Serving, revoked: dict[str
 
 def test_no_command_takes_a_token_as_an_argument(tmp_path: Path) -> None:
     """`keys verify` has no argument: what stands in a command line, every user of the machine can read."""
-    done = imtegrate("keys", "verify", unknown_token(), cwd=tmp_path)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    token = unknown_token()
+    for arguments in (("keys", "verify", token), ("keys", token), (token,), ("keys", "list", f"--{token}")):
+        done = imtegrate(*arguments, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Traceback" not in done.stderr
+        assert token[17:] not in done.stderr

@@ -1,4 +1,4 @@
-"""`imtegrate orgs create`: an organisation, and the one time that its root key is shown."""
+"""`imtegrate orgs create|list`: organisations, and the one time that a root key is shown."""
 
 import json
 import sqlite3
@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
-from running import Serving, checksum_of, imtegrate
+from running import Serving, checksum_of, create_organisation, imtegrate
 
 MEMBERS = ["org_id", "name", "key_id", "prefix", "token", "scopes", "env", "created_at"]
 
@@ -70,3 +70,49 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
     assert "does not exist" in done.stderr
+
+
+def test_they_are_listed(serving: Serving) -> None:
+    """`orgs list --json` prints every organisation, oldest first, and the table tells the same."""
+    made = create_organisation(serving.database_url, serving.folder, "listed")
+    done = serving.command("orgs", "list", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = json.loads(done.stdout)
+    assert [list(one) for one in listed] == [["id", "name", "created_at"]] * len(listed)
+    assert (listed[0]["id"], listed[-1]["id"], listed[-1]["name"]) == (
+        serving.root["org_id"],
+        made["org_id"],
+        "listed",
+    )
+    table = serving.command("orgs", "list").stdout
+    assert all(one["id"] in table for one in listed)
+
+
+def test_organisations_do_not_see_one_another(serving: Serving) -> None:
+    """Every command with `--org`, and every key that is made, is of that organisation alone."""
+    ours, theirs = (create_organisation(serving.database_url, serving.folder, name) for name in ("ours", "theirs"))
+    for org in (ours, theirs):
+        done = serving.command("keys", "create", "--org", org["org_id"], "--name", "k", "--scope", "*", "--json")
+        made = json.loads(done.stdout)
+        child = serving.post({"name": "child"}, token=made["token"]).json()
+        assert child["org_id"] == org["org_id"]
+        listed = json.loads(serving.command("keys", "list", "--org", org["org_id"], "--json").stdout)
+        assert [key["id"] for key in listed] == [org["key_id"], made["id"], child["id"]]
+        told = json.loads(serving.command("audit", "--org", org["name"], "--json").stdout)
+        assert {event["org_id"] for event in told} == {org["org_id"]}
+        subjects = [event["subject_id"] for event in told]
+        assert subjects == [org["org_id"], org["key_id"], made["id"], child["id"]]
+        rotated = json.loads(serving.command("keys", "rotate", made["id"], "--json").stdout)
+        assert rotated["org_id"] == org["org_id"]
+
+
+def test_an_organisation_has_to_be_one(serving: Serving) -> None:
+    """An id or name that names none, or a name that names several, is one line, exit 1."""
+    for _ in range(2):
+        create_organisation(serving.database_url, serving.folder, "twins")
+    for name, reason in (("nobody", "no organisation"), (str(UUID(int=0)), "no organisation"), ("twins", "2 ")):
+        for command in (("keys", "create", "--name", "k"), ("keys", "list"), ("audit",)):
+            done = serving.command(*command, "--org", name)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert len(done.stderr.splitlines()) == 1
+            assert reason in done.stderr

@@ -1,0 +1,42 @@
+"""Tokens that are typed where none belongs: usage errors, which repeat what they do not understand, leave them out."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+SECRET_PART: Final = re.compile(r"(imt_[0-9A-Za-z]{0,16}_[0-9A-Za-z]{8})[0-9A-Za-z]+")
+"""What may be a token (`handlers.tokens`), or one with a typo: its prefix, and the rest that nobody may see."""
+
+_UsageError: Final[Any] = typer.BadParameter.__base__
+"""Click's, of which Typer has a copy of its own or not, by its version."""
+
+
+class DiscreetGroup(TyperGroup):
+    """Commands whose usage errors show no token."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Read the arguments before the command."""
+        with _discreet():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command, which reads its own arguments first."""
+        with _discreet():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _discreet() -> Iterator[None]:
+    try:
+        yield
+    except _UsageError as error:
+        told = error.format_message()
+        masked = SECRET_PART.sub(r"\1…", told)
+        if masked == told:
+            raise
+        # Not `from error`, which shows it.
+        raise _UsageError(masked, error.ctx) from None
