@@ -51,7 +51,10 @@ class DeclaredErrors:
         request: Request = scope[KEY]
         entries = sorted(response.content.entries, key=lambda one: not one.is_json)
         entry = choose(request.headers(b"accept"), entries) or entries[0]
-        body = self._body(entry, ours, Preference.of(request).example)
+        preference = Preference.of(request)
+        # With a status that is not this one, the example that is preferred was meant for another answer.
+        example = preference.example if preference.code in (None, str(status)) else None
+        body = self._body(entry, ours, example)
         length = (b"content-length", str(len(body)).encode())
         await send_answer(scope, send, status, [(b"content-type", entry.range.encode()), length, *own], body)
 

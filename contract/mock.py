@@ -17,7 +17,7 @@ from contract.examples import Examples
 from contract.negotiation import choose
 from contract.operation import Contract, Operation, Response, ResponseHeader
 from contract.preference import NotDefined, Preference
-from contract.problem import NotAcceptable, Problem, ValidationError
+from contract.problem import NotAcceptable, Problem, UnsupportedMediaType, ValidationError
 from contract.request import ASGIApp, Request
 from contract.security import lenient_extractor
 from contract.validation import MAX_BODY_SIZE
@@ -50,7 +50,7 @@ def mock_app(
         beside=beside,
         max_body_size=max_body_size,
         inner=[DeclaredErrors.middleware(examples)],
-        head_as_get=True,
+        lenient=True,
     )
 
 
@@ -62,12 +62,21 @@ def _ignored(operation: Operation) -> tuple[str, ...]:
     return tuple(f"parameter_{index}" for index, _ in enumerate(operation.parameters))
 
 
+def _brings_a_body(request: Request) -> bool:
+    """Whether there is content, and it is said what it is (RFC 9112 §6.3); `Content-Type` alone brings nothing."""
+    lengths = request.headers(b"content-length")
+    there = bool(request.headers(b"transfer-encoding")) or any(length.strip(b"0 ") for length in lengths)
+    return there and bool(request.headers(b"content-type"))
+
+
 class _Mocked:
     def __init__(self, examples: Examples) -> None:
         self._examples = examples
 
     async def answer(self, request: Request, **_parameters: object) -> Answer:
         """What the document has for a request."""
+        if request.operation.body is None and _brings_a_body(request):
+            raise UnsupportedMediaType(())
         preference = Preference.of(request)
         status, response = _chosen(request.operation, preference)
         if response is None:
