@@ -277,6 +277,9 @@ class _Compiler:
         entries = []
         content = place.value.get("content") if isinstance(place.value, Mapping) else None
         for media_type, item in (content or {}).items():
+            if "/" not in media_type:
+                # Such a name is no media type (RFC 9110 §8.3.1): nothing falls under it.
+                continue
             value = item if isinstance(item, Mapping) else {}
             schema = None
             if "schema" in value:
