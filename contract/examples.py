@@ -6,14 +6,18 @@ from copy import deepcopy
 from functools import lru_cache
 from typing import Any, Final
 
+from contract import json_text
 from contract.bundle import bundle
 from contract.composing import Found, Judge, Leaves, composed, drawn, said_by
 from contract.document import PointerToNowhere
 from contract.media import MediaType
-from contract.operation import Contract, ResponseHeader
+from contract.operation import Contract, Response, ResponseHeader
 from contract.samples import Edges, samples
 from contract.schema import Schema
 from contract.structure import Kind, Place
+
+_FRAMING: Final = frozenset({"connection", "content-length", "content-type", "transfer-encoding"})
+"""Headers that follow from the content as it is sent (RFC 9110 §8.6, RFC 9112 §6.1)."""
 
 _DRAWS: Final = 20
 """Values drawn before one that is valid is taken from elsewhere."""
@@ -59,6 +63,19 @@ class Examples:
             if found and _admits(header.schema, example):
                 return True, example
         return self.of_schema(header.schema)
+
+    def headers_of(self, response: Response, pick: random.Random | None) -> dict[str, str]:
+        """The text of every header that an answer is declared to have, but for those that frame it."""
+        headers = {}
+        for header in response.headers:
+            if header.name.lower() in _FRAMING:
+                continue
+            found, value = self.of_header(header, pick)
+            if found and header.in_json:
+                headers[header.name] = json_text.dumps(value).decode()
+            elif found:
+                headers[header.name] = header_text(value, explode=header.style[1])
+        return headers
 
     def of_schema(self, schema: Schema) -> Found:
         """A value that a schema admits: one of its own, else one composed in full, else the plainest that was made."""
@@ -123,3 +140,13 @@ def _samples_of(schema: Schema) -> list[Any]:
 def _admits(schema: Schema, value: Any) -> bool:
     projected = schema.project(deepcopy(value)) if schema.project is not None else value
     return schema.is_valid(value) and schema.is_valid(projected)
+
+
+def header_text(value: Any, *, explode: bool = False) -> str:
+    """A header's value in the style `simple` (OpenAPI 3.1 §4.8.12.4)."""
+    if isinstance(value, dict):
+        separator = "=" if explode else ","
+        return ",".join(f"{name}{separator}{header_text(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ",".join(header_text(item) for item in value)
+    return value if isinstance(value, str) else json_text.dumps(value).decode()

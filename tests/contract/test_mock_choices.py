@@ -49,6 +49,20 @@ CHOICES = document_with(
                 "responses": answering({"type": "array"}),
             }
         },
+        "/guarded": {
+            "get": {
+                "parameters": [{"name": "n", "in": "query", "schema": {"type": "integer"}}],
+                "responses": {
+                    "default": {
+                        "description": "no",
+                        "headers": {
+                            "X-Is": {"required": True, "content": {"application/json": {"schema": {"const": {"n": 1}}}}}
+                        },
+                        "content": {"application/json": {"schema": {"const": "else"}}},
+                    }
+                },
+            }
+        },
         "/bare": {
             "post": {
                 "responses": {
@@ -133,3 +147,9 @@ def test_an_example_of_another_status(client: httpx.Client) -> None:
     answer = client.post("/form", content=b"raw=a/b", headers=kind)
     assert (answer.status_code, answer.json()) == (422, 2)
     assert client.post("/form", content=b"raw=a", headers=kind).json() == 1
+
+
+def test_refusals_satisfy_the_document(client: httpx.Client) -> None:
+    """A refusal has the headers that its answer declares; `default` is it where there is no better."""
+    answer = client.get("/guarded", params={"n": "x"})
+    assert (answer.status_code, answer.json(), answer.headers["X-Is"]) == (422, "else", '{"n":1}')
