@@ -25,7 +25,7 @@ def build_app(
     max_body_size: int = MAX_BODY_SIZE,
     translate: Translations | None = None,
     inner: Sequence[Callable[[ASGIApp], ASGIApp]] = (),
-    head_as_get: bool = False,
+    lenient: bool = False,
 ) -> ASGIApp:
     """The service of a contract, as an ASGI application.
 
@@ -39,7 +39,8 @@ def build_app(
         max_body_size: bytes; a larger body is answered 413.
         translate: what an exception from behind the handlers is to a caller.
         inner: further middlewares, behind routing.
-        head_as_get: whether HEAD is answered where the document has only GET (RFC 9110 §9.3.2).
+        lenient: whether HEAD is answered where the document has only GET (RFC 9110 §9.3.2), and a path that leaves a
+            parameter out (`/pets//toys`) is known as an operation's, which it breaks: 422 and not 404.
 
     Raises:
         DocumentError: the document demands a security scheme that nobody verifies.
@@ -57,7 +58,7 @@ def build_app(
         ],
         beside=beside or {},
         state=state,
-        head_as_get=head_as_get,
+        lenient=lenient,
     )
 
 

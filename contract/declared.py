@@ -45,13 +45,20 @@ class DeclaredErrors:
     async def _answer(self, status: int, response: Response, problem: Problem, scope: Scope, send: Send) -> None:
         _, headers, ours = render(problem)
         own = [header for header in headers if header[0] not in (b"content-type", b"content-length")]
+        given = {name for name, _ in own}
+        for name, text in self._examples.headers_of(response, None).items():
+            if (key := name.lower().encode()) not in given:
+                own.append((key, text.encode("latin-1", "replace")))
         if not response.content.entries:
             await send_answer(scope, send, status, [*own, (b"content-length", b"0")], b"")
             return
         request: Request = scope[KEY]
         entries = sorted(response.content.entries, key=lambda one: not one.is_json)
         entry = choose(request.headers(b"accept"), entries) or entries[0]
-        body = self._body(entry, ours, Preference.of(request).example)
+        preference = Preference.of(request)
+        # With a status that is not this one, the example that is preferred was meant for another answer.
+        example = preference.example if preference.code in (None, str(status)) else None
+        body = self._body(entry, ours, example)
         length = (b"content-length", str(len(body)).encode())
         await send_answer(scope, send, status, [(b"content-type", entry.range.encode()), length, *own], body)
 
@@ -81,4 +88,5 @@ def _declared(operation: Operation, problem: Problem) -> tuple[int, Response] | 
         response = operation.responses.get(str(status)) or operation.responses.get(f"{status // 100}XX")
         if response is not None:
             return status, response
-    return None
+    default = operation.responses.get("default")
+    return (statuses[0], default) if default is not None else None

@@ -131,6 +131,9 @@ def _as_2020_12(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     said = {
         keyword: value for keyword, value in schema.items() if keyword in _KEYWORDS_OF_3_0 or keyword.startswith("x-")
     }
+    if isinstance(schema.get("examples"), list):
+        # No keyword there, but it judges nothing, and its values are of use.
+        said["examples"] = schema["examples"]
     for exclusive, limit in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if said.pop(exclusive, False) is True and limit in said:
             said[exclusive] = said.pop(limit)

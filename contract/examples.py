@@ -4,16 +4,23 @@ import random
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
+from contract import json_text
 from contract.bundle import bundle
-from contract.composing import Found, composed, said_by
+from contract.composing import Found, Judge, Leaves, composed, drawn, said_by
 from contract.document import PointerToNowhere
 from contract.media import MediaType
-from contract.operation import Contract, ResponseHeader
+from contract.operation import Contract, Response, ResponseHeader
 from contract.samples import Edges, samples
 from contract.schema import Schema
 from contract.structure import Kind, Place
+
+_FRAMING: Final = frozenset({"connection", "content-length", "content-type", "transfer-encoding"})
+"""Headers that follow from the content as it is sent (RFC 9110 §8.6, RFC 9112 §6.1)."""
+
+_DRAWS: Final = 20
+"""Values drawn before one that is valid is taken from elsewhere."""
 
 
 class Examples:
@@ -22,15 +29,15 @@ class Examples:
     def __init__(self, contract: Contract) -> None:
         self._document = contract.document
         self._samples = lru_cache(maxsize=4096)(_samples_of)
+        self._leaves: Leaves = {}
         self._composed = lru_cache(maxsize=4096)(_composed)
 
     def value(self, entry: MediaType, pick: random.Random | None) -> Found:
-        """A value for a media type: its examples, its schema's, else one made; with `pick` any of those made."""
+        """A value for a media type: its examples, its schema's, else one made; with `pick` one at random."""
         if entry.schema is None and not entry.is_json:
             return next(((True, value) for value in self._of_entry(entry)), (True, ""))
-        made = self._made(entry.schema) if pick is not None else []
-        if pick is not None and made:
-            return True, deepcopy(pick.choice(made))
+        if pick is not None and entry.schema is not None:
+            return self._drawn(entry.schema, pick)
         for value in self._of_entry(entry):
             if entry.schema is None or _admits(entry.schema, value):
                 return True, deepcopy(value)
@@ -57,6 +64,19 @@ class Examples:
                 return True, example
         return self.of_schema(header.schema)
 
+    def headers_of(self, response: Response, pick: random.Random | None) -> dict[str, str]:
+        """The text of every header that an answer is declared to have, but for those that frame it."""
+        headers = {}
+        for header in response.headers:
+            if header.name.lower() in _FRAMING:
+                continue
+            found, value = self.of_header(header, pick)
+            if found and header.in_json:
+                headers[header.name] = json_text.dumps(value).decode()
+            elif found:
+                headers[header.name] = header_text(value, explode=header.style[1])
+        return headers
+
     def of_schema(self, schema: Schema) -> Found:
         """A value that a schema admits: one of its own, else one composed in full, else the plainest that was made."""
         for value in said_by(schema.node):
@@ -65,11 +85,17 @@ class Examples:
         found, value = self._composed(schema)
         if found:
             return True, deepcopy(value)
-        made = self._made(schema)
+        made = self._samples(schema)
         return (True, deepcopy(made[0])) if made else (False, None)
 
-    def _made(self, schema: Schema | None) -> list[Any]:
-        return self._samples(schema) if schema is not None else []
+    def _drawn(self, schema: Schema, pick: random.Random) -> Found:
+        """A value at random that has every member it may have; else one of those that were made, else any."""
+        for _ in range(_DRAWS):
+            found, value = drawn(schema.node, _judge_of(schema), pick, self._leaves)
+            if found and _admits(schema, value):
+                return True, deepcopy(value)
+        made = self._samples(schema)
+        return (True, deepcopy(pick.choice(made))) if made else self.of_schema(schema)
 
     def _of_entry(self, entry: MediaType) -> Iterator[Any]:
         described = entry.described
@@ -94,11 +120,15 @@ class Examples:
 
 def _composed(schema: Schema) -> Found:
     """What is composed of members as they are, else of those that are judged; where the schema admits it."""
-    for judge in (None, lambda node, value: schema.compile_node(node).is_valid(value)):
+    for judge in (None, _judge_of(schema)):
         found, value = composed(schema.node, judge)
         if found and _admits(schema, value):
             return True, value
     return False, None
+
+
+def _judge_of(schema: Schema) -> Judge:
+    return lambda node, value: schema.compile_node(node).is_valid(value)
 
 
 def _samples_of(schema: Schema) -> list[Any]:
@@ -110,3 +140,13 @@ def _samples_of(schema: Schema) -> list[Any]:
 def _admits(schema: Schema, value: Any) -> bool:
     projected = schema.project(deepcopy(value)) if schema.project is not None else value
     return schema.is_valid(value) and schema.is_valid(projected)
+
+
+def header_text(value: Any, *, explode: bool = False) -> str:
+    """A header's value in the style `simple` (OpenAPI 3.1 §4.8.12.4)."""
+    if isinstance(value, dict):
+        separator = "=" if explode else ","
+        return ",".join(f"{name}{separator}{header_text(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ",".join(header_text(item) for item in value)
+    return value if isinstance(value, str) else json_text.dumps(value).decode()

@@ -17,6 +17,9 @@ from contract.problem import UnprocessableContent, ValidationError
 if TYPE_CHECKING:
     from contract.schema import Node, Schema
 
+_RESERVED: Final = frozenset(":/?#[]@!$'();")
+"""Reserved characters (RFC 3986 §2.2) that a form has no use for: `& = + ,` and `*` it writes itself."""
+
 MAX_PARTS: Final = 1000
 """Parts of one multipart body."""
 
@@ -160,6 +163,8 @@ def _form(schema: "Schema | None", encoding: Mapping[str, Any]) -> Decode:
         else:
             style = str(said.get("style", "form"))
             readers[name] = compile_read(name, "query", style, bool(said.get("explode", style == "form")), member)
+            if said.get("allowReserved") is False:
+                readers[name] = _encoded(name, readers[name])
 
     def decode(body: bytes, _parameters: Mapping[str, str]) -> Any:
         try:
@@ -187,6 +192,17 @@ def _read_member(name: str, read: Callable[[Raw], Any], raw: Raw) -> dict[str, A
         message = "Input should be a valid string, unable to parse raw data as a unicode string"
         raise _unreadable(message, "string_unicode", name) from None
     return {} if value is MISSING else {name: value}
+
+
+def _encoded(name: str, read: Callable[[Raw], Any]) -> Callable[[Raw], Any]:
+    """A reader of a member that is not to hold reserved characters as they are (OpenAPI 3.1 §4.8.15.1.2)."""
+
+    def reader(raw: Raw) -> Any:
+        if any(key == name and not _RESERVED.isdisjoint(value) for key, value in raw.query):
+            raise Malformed("Input should have its reserved characters percent-encoded")
+        return read(raw)
+
+    return reader
 
 
 def _plain_member(name: str) -> Callable[[Raw], Any]:

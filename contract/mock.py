@@ -9,15 +9,14 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from contract import json_text
 from contract.app import build_app
 from contract.binding import Answer, Bound
 from contract.declared import DeclaredErrors
 from contract.examples import Examples
 from contract.negotiation import choose
-from contract.operation import Contract, Operation, Response, ResponseHeader
+from contract.operation import Contract, Operation, Response
 from contract.preference import NotDefined, Preference
-from contract.problem import NotAcceptable, Problem, ValidationError
+from contract.problem import NotAcceptable, Problem, UnsupportedMediaType, ValidationError
 from contract.request import ASGIApp, Request
 from contract.security import lenient_extractor
 from contract.validation import MAX_BODY_SIZE
@@ -50,7 +49,7 @@ def mock_app(
         beside=beside,
         max_body_size=max_body_size,
         inner=[DeclaredErrors.middleware(examples)],
-        head_as_get=True,
+        lenient=True,
     )
 
 
@@ -62,21 +61,26 @@ def _ignored(operation: Operation) -> tuple[str, ...]:
     return tuple(f"parameter_{index}" for index, _ in enumerate(operation.parameters))
 
 
+def _brings_a_body(request: Request) -> bool:
+    """Whether there is content, and it is said what it is (RFC 9112 §6.3); `Content-Type` alone brings nothing."""
+    lengths = request.headers(b"content-length")
+    there = bool(request.headers(b"transfer-encoding")) or any(length.strip(b"0 ") for length in lengths)
+    return there and bool(request.headers(b"content-type"))
+
+
 class _Mocked:
     def __init__(self, examples: Examples) -> None:
         self._examples = examples
 
     async def answer(self, request: Request, **_parameters: object) -> Answer:
         """What the document has for a request."""
+        if request.operation.body is None and _brings_a_body(request):
+            raise UnsupportedMediaType(())
         preference = Preference.of(request)
         status, response = _chosen(request.operation, preference)
         if response is None:
             return Answer(None, status)
-        headers = {
-            header.name: text
-            for header in response.headers
-            if (text := self._header(header, dynamic=preference.dynamic)) is not None
-        }
+        headers = self._examples.headers_of(response, self._pick(preference.dynamic))
         if not response.content.entries:
             return Answer(None, status, headers)
         entry = choose(request.headers(b"accept"), response.content.entries)
@@ -91,10 +95,6 @@ class _Mocked:
             if not found:
                 raise Unanswerable(entry.pointer)
         return Answer(value, status, headers, media_type=entry.range)
-
-    def _header(self, header: ResponseHeader, *, dynamic: bool) -> str | None:
-        found, value = self._examples.of_header(header, self._pick(dynamic))
-        return header_text(value, explode=header.style[1]) if found else None
 
     @staticmethod
     def _pick(dynamic: bool) -> random.Random | None:
@@ -121,13 +121,3 @@ def _without_preference(operation: Operation) -> tuple[int, Response | None]:
         return status, response
     name, response = next(iter(operation.responses.items()))
     return int(name[0] + "00") if name[:1].isdigit() and not name.isdigit() else int(name), response
-
-
-def header_text(value: Any, *, explode: bool = False) -> str:
-    """A header's value in the style `simple` (OpenAPI 3.1 §4.8.12.4)."""
-    if isinstance(value, dict):
-        separator = "=" if explode else ","
-        return ",".join(f"{name}{separator}{header_text(item)}" for name, item in value.items())
-    if isinstance(value, list):
-        return ",".join(header_text(item) for item in value)
-    return value if isinstance(value, str) else json_text.dumps(value).decode()

@@ -33,6 +33,8 @@ class ResponseHeader:
     schema: Schema | None
     style: tuple[str, bool]
     place: Place
+    in_json: bool = False
+    """Whether its value is written as JSON, by `content`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,12 +279,19 @@ class _Compiler:
         schema = None
         if "schema" in value:
             schema = self._schema(self.answers, Place(place.uri, place.child("schema"), Kind.SCHEMA, value["schema"]))
-        return ResponseHeader(name, bool(value.get("required", False)), schema, style_of(value, "header"), place)
+        entry = next(iter(self._content(self.answers, place).entries), None)
+        schema = schema if entry is None else entry.schema
+        in_json = entry is not None and entry.is_json
+        required = bool(value.get("required", False))
+        return ResponseHeader(name, required, schema, style_of(value, "header"), place, in_json)
 
     def _content(self, schemas: Schemas, place: Place) -> Content:
         entries = []
         content = place.value.get("content") if isinstance(place.value, Mapping) else None
         for media_type, item in (content or {}).items():
+            if "/" not in media_type:
+                # Such a name is no media type (RFC 9110 §8.3.1): nothing falls under it.
+                continue
             value = item if isinstance(item, Mapping) else {}
             schema = None
             if "schema" in value:

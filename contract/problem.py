@@ -127,10 +127,10 @@ class UnsupportedMediaType(Problem):
         super().__init__(
             ValidationError(
                 ("header", "Content-Type"),
-                f"The body should be one of: {', '.join(supported)}",
+                f"The body should be one of: {', '.join(supported)}" if supported else "No body is expected",
                 "unsupported_media_type",
             ),
-            headers={"Accept": ", ".join(supported), "Connection": "close"},
+            headers={**({"Accept": ", ".join(supported)} if supported else {}), "Connection": "close"},
         )
 
 

@@ -100,10 +100,10 @@ class Routing(RoutingMiddleware):  # type: ignore[misc]  # connexion is untyped
         bound: Mapping[str, Bound],
         beside: Mapping[str, ASGIApp],
         state: Any,
-        head_as_get: bool,
+        lenient: bool,
     ) -> None:
         super().__init__(app)
-        self._head_as_get = head_as_get
+        self._lenient = lenient
         self._bound = bound
         self._beside = beside
         self._state = state
@@ -125,7 +125,10 @@ class Routing(RoutingMiddleware):  # type: ignore[misc]  # connexion is untyped
         values: dict[str, str] = {}
         raw_path: bytes = scope.get("raw_path") or path.encode()
         if methods is None or b"%2f" in raw_path.lower():
-            found = self._tree.find(raw_path.decode("latin-1").split("/"), 0, values)
+            segments = raw_path.decode("latin-1").split("/")
+            found = self._tree.find(segments, 0, values)
+            if found is None and self._lenient:
+                found = self._tree.find(segments, 0, values, with_empty=True)
             if found is None and (beside := self._beside.get(path)) is not None:
                 if scope["method"] not in ("GET", "HEAD"):
                     raise MethodNotAllowed(("GET", "HEAD"))
@@ -135,7 +138,7 @@ class Routing(RoutingMiddleware):  # type: ignore[misc]  # connexion is untyped
         if methods is None:
             raise NotFound
         bound = methods.get(scope["method"])
-        if bound is None and self._head_as_get and scope["method"] == "HEAD":
+        if bound is None and self._lenient and scope["method"] == "HEAD":
             bound = methods.get("GET")
         if bound is None:
             raise MethodNotAllowed(list(methods))
@@ -167,17 +170,29 @@ class _Branch:
             branch = branch._below(segment)
         branch.methods[bound.operation.method] = bound
 
-    def find(self, segments: Sequence[str], index: int, values: dict[str, str]) -> Methods | None:
-        """The methods at a path, and in `values` what its template's names stand for."""
+    def find(
+        self, segments: Sequence[str], index: int, values: dict[str, str], *, with_empty: bool = False
+    ) -> Methods | None:
+        """The methods at a path, and in `values` what its template's names stand for.
+
+        With `with_empty` a name may also stand for nothing between two slashes, and has no value then.
+        """
         if index == len(segments):
             return self.methods or None
         segment = segments[index]
         literal = unquote(segment, errors="replace") if "%" in segment else segment
         branch = self.concrete.get(literal)
-        if branch is not None and (found := branch.find(segments, index + 1, values)) is not None:
+        if (
+            branch is not None
+            and (found := branch.find(segments, index + 1, values, with_empty=with_empty)) is not None
+        ):
             return found
         for pattern, _, names, below in self.templated:
             if not segment:
+                if with_empty and index + 1 < len(segments):
+                    found = below.find(segments, index + 1, values, with_empty=with_empty)
+                    if found is not None:
+                        return found
                 continue
             if pattern is None:
                 texts: Sequence[str] = (segment,)
@@ -185,7 +200,7 @@ class _Branch:
                 texts = match.groups()
             else:
                 continue
-            if (found := below.find(segments, index + 1, values)) is not None:
+            if (found := below.find(segments, index + 1, values, with_empty=with_empty)) is not None:
                 values.update(zip(names, texts, strict=True))
                 return found
         return None
@@ -216,10 +231,10 @@ def build_connexion(
     *,
     beside: Mapping[str, ASGIApp],
     state: Any,
-    head_as_get: bool = False,
+    lenient: bool = False,
 ) -> ASGIApp:
     """Connexion's stack: `outer` middlewares, its routing, `inner` ones, and `dispatch` at the end."""
-    routing = partial(Routing, bound=bound, beside=beside, state=state, head_as_get=head_as_get)
+    routing = partial(Routing, bound=bound, beside=beside, state=state, lenient=lenient)
     middleware = ConnexionMiddleware(dispatch, middlewares=[*outer, routing, *inner])
     middleware.apis.append(API(Specification31(contract), base_path=None, resolver=BoundResolver(bound)))
     # Connexion would build the stack with the first request; what is wrong with it is to be known at start.
