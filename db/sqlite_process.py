@@ -183,7 +183,9 @@ class Writer:
         connection.execute("COMMIT")
         # Only now: what is committed to a file that nobody finds any more is not to be acknowledged.
         self._check()
-        told = {digest: columns for digest, columns in found.items() if digest not in known or digest in stale}
+        # A caller may be both: judged by a guess for one request, and looked up for another.
+        asked = {*task["lookups"], *stale}
+        told = {digest: columns for digest, columns in found.items() if digest in asked}
         return DONE, told, refused, stale
 
     def _find(
