@@ -192,6 +192,9 @@ class _Supervisor(Multiprocess):
 
     def join_all(self) -> None:
         """Wait for the workers; a second signal ends them at once."""
+        # As long as one process holds it open, clients are taken into its queue, where nobody would answer them.
+        for listener in self.sockets:
+            listener.close()
         # Those that asked for the end are taken; what comes now is a second one.
         self.signal_queue.clear()
         while any(process.exitcode is None for process in self.processes):

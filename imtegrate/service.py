@@ -86,9 +86,7 @@ async def _nobody(_scope: Any, _receive: Any, _send: Any) -> None:
 class Service:
     """One serving process, as an ASGI application; its lifespan is the database's."""
 
-    def __init__(
-        self, settings: ServiceSettings, news: News | None = None, *, database_ready: bool = False
-    ) -> None:
+    def __init__(self, settings: ServiceSettings, news: News | None = None, *, database_ready: bool = False) -> None:
         """Compile everything that can be compiled; `database_ready`: `start` is to leave the database as it is.
 
         Raises:
