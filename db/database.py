@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from db import schema
 from db.errors import DatabaseUnavailable, SchemaOutdated
-from db.sqlite import SQLite
+from db.sqlite import DatabaseFile, SQLite
 from db.sqlite_writer import SQLiteWriter
 from db.unit_of_work import Engine, Observer, UnitOfWork
 from db.url import SQLiteURL, parse
@@ -58,8 +58,9 @@ class Database:
         self._transactions: Transactions
         writer: Engine
         if isinstance(self._url, SQLiteURL):
-            self._transactions = SQLite(self._url.path, deadline=deadline)
-            writer = SQLiteWriter(self._url.path)
+            file = DatabaseFile(self._url.path)
+            self._transactions = SQLite(file, deadline=deadline)
+            writer = SQLiteWriter(file)
         else:
             # asyncpg and SQLAlchemy's asyncio take 0.15 s and 11 MB that SQLite has no use for.
             from db.postgresql import PostgreSQL, make_engine  # noqa: PLC0415
@@ -126,7 +127,8 @@ class Database:
         """
         try:
             async with asyncio.timeout(self._deadline):
-                await self._transactions.ping()
+                # What can be read is enough, until something could not be written.
+                await self._transactions.ping(write=self.units.failing)
         except TimeoutError:
             raise DatabaseUnavailable(f"no answer from the database within {self._deadline:g} s") from None
 

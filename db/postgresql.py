@@ -211,7 +211,7 @@ class PostgreSQL:
     async def create(self) -> None:
         """Make nothing: a database on a server is its administrator's to make."""
 
-    async def ping(self) -> None:
+    async def ping(self, *, write: bool = False) -> None:  # noqa: ARG002 - a server that cannot write says so by itself
         """Ask the server for an answer.
 
         Raises:

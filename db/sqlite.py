@@ -42,6 +42,12 @@ def create_file(path: Path) -> None:
     Raises:
         DatabaseUnavailable: its folder is not there or not writable.
     """
+    log = path.with_name(f"{path.name}-wal")
+    if not path.exists() and log.exists() and log.stat().st_size:
+        # SQLite would delete it; what was acknowledged may be nowhere else.
+        raise DatabaseUnavailable(
+            f"{path} is missing, and its log {log.name} is there: put the file back, or remove the log to begin anew"
+        )
     try:
         # The mode is given as the file is made: it is at no moment open to others, whatever the umask.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
@@ -86,15 +92,46 @@ def explain_code(code: int | None, text: str, path: Path) -> str:
     return f"{path}: {text}"
 
 
+class DatabaseFile:
+    """The file of one database; once it was in use, no other in its place is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._identity: sqlite_process.Identity | None = None
+
+    def identify(self) -> sqlite_process.Identity | None:
+        """Which file is in use, from the first call on that finds one; None as long as there is none."""
+        if self._identity is None:
+            self._identity = sqlite_process.identity_of(str(self.path))
+        return self._identity
+
+    def connect(self, patience: float) -> sqlite3.Connection:
+        """Open it; `patience` in seconds.
+
+        Raises:
+            sqlite3.Error: it cannot be opened, or a lock outlasted our patience.
+            DatabaseUnavailable: it was removed or replaced. Even to read what has replaced it would mix it with the
+                old file's log.
+        """
+        identity = self.identify()
+        if identity is not None:
+            try:
+                sqlite_process.check_in_place(str(self.path), identity)
+            except sqlite_process.Misplaced as error:
+                raise DatabaseUnavailable(f"{self.path} {error}") from None
+        return connect(self.path, patience)
+
+
 class SQLite:
     """Transactions of any kind over a SQLite file, each with a connection and in a thread of its own."""
 
-    def __init__(self, path: Path, *, deadline: float) -> None:
+    def __init__(self, file: DatabaseFile, *, deadline: float) -> None:
         """Use a file; `deadline` is in seconds, for another process' lock."""
-        self._path = path
+        self._file = file
+        self._path = file.path
         self._deadline = deadline
         self._engine = sa.create_engine(
-            "sqlite://", creator=lambda: connect(path, deadline), poolclass=NullPool, hide_parameters=True
+            "sqlite://", creator=lambda: file.connect(deadline), poolclass=NullPool, hide_parameters=True
         )
         event.listen(self._engine, "begin", _begin_as_writer)
 
@@ -115,13 +152,13 @@ class SQLite:
         """
         create_file(self._path)
 
-    async def ping(self) -> None:
-        """Read the file, which other processes' locks do not keep us from.
+    async def ping(self, *, write: bool = False) -> None:
+        """Read the file, which other processes' locks do not keep us from; `write`: commit to it, too.
 
         Raises:
-            DatabaseUnavailable: it cannot be read.
+            DatabaseUnavailable: it cannot be read, or written.
         """
-        await asyncio.to_thread(self._ping)
+        await asyncio.to_thread(self._ping, write=write)
 
     async def exists(self) -> bool:
         """Whether there is a file."""
@@ -139,10 +176,14 @@ class SQLite:
         except sa.exc.DBAPIError as error:
             raise DatabaseUnavailable(explain(error.orig or error, self._path)) from error
 
-    def _ping(self) -> None:
+    def _ping(self, *, write: bool) -> None:
         try:
-            with contextlib.closing(connect(self._path, self._deadline)) as connection:
+            with contextlib.closing(self._file.connect(self._deadline)) as connection:
                 connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+                if write:
+                    # What it was already: the first page is written all the same.
+                    (version,) = connection.execute("PRAGMA user_version").fetchone()
+                    connection.execute(f"PRAGMA user_version = {version}")
         except sqlite3.Error as error:
             raise DatabaseUnavailable(explain(error, self._path)) from error
 

@@ -8,6 +8,7 @@ message is a length in four bytes and a value in `marshal`'s format: both ends a
 """
 
 import marshal
+import os
 import signal
 import socket
 import sqlite3
@@ -29,8 +30,44 @@ CONFLICT: Final = "conflict"
 UNFIT: Final = "unfit"
 """A value is none that the driver takes."""
 
+Identity = tuple[int, int]
+"""Which file a path leads to: its device and its inode."""
+
+REMOVED: Final = "was removed while it was in use: put it back, or end the service and restore a backup"
+REPLACED: Final = (
+    "was replaced while it was in use: put it back, or end the service, remove the files that end in -wal and -shm "
+    "beside it, restore a backup and start again"
+)
+"""SQLite itself would go on with the file that it has open, and lose it at the end; or with the new file and the old
+one's log, and damage it (https://sqlite.org/howtocorrupt.html §1.4, §2.4)."""
+
+
+class Misplaced(Exception):
+    """The path no longer leads to the file that was in use; `REMOVED` or `REPLACED`."""
+
+
 Entry = tuple[bytes | None, tuple[Any, ...] | None, tuple[Any, ...] | None]
 """What one request writes: the digest of the caller that it rests on, a row of a key, a row of an event."""
+
+
+def identity_of(path: str) -> Identity | None:
+    """Which file a path leads to; None: to no file."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - pathlib takes as long to import as all else that is imported here
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def check_in_place(path: str, expected: Identity) -> None:
+    """See that a path leads to the file that is in use.
+
+    Raises:
+        Misplaced: it does not.
+    """
+    found = identity_of(path)
+    if found != expected:
+        raise Misplaced(REMOVED if found is None else REPLACED)
 
 
 def connect(path: str, patience: float) -> sqlite3.Connection:
@@ -60,10 +97,20 @@ class Writer:
     """Carries tasks out over a connection of its own, opened when it is first needed."""
 
     def __init__(
-        self, path: str, patience: float, find: str, touch: str, inserts: Mapping[bool, Sequence[str]]
+        self,
+        path: str,
+        identity: Identity | None,
+        patience: float,
+        find: str,
+        touch: str,
+        inserts: Mapping[bool, Sequence[str]],
     ) -> None:
-        """Serve a file; `patience` in seconds, and the statements, of `inserts` one a table."""
+        """Serve a file, only the one with this identity if there is one.
+
+        `patience` is in seconds; the statements of `inserts` are one a table.
+        """
         self._path = path
+        self._identity = identity
         self._patience = patience
         self._find_caller = find
         self._touch = touch
@@ -83,6 +130,7 @@ class Writer:
             why it was refused; or `FAILED`, SQLite's result code and its message.
         """
         try:
+            self._check()
             if self._connection is None:
                 self._connection = connect(self._path, self._patience)
             if not task["entries"]:
@@ -92,6 +140,9 @@ class Writer:
             except (sqlite3.IntegrityError, ValueError):
                 self._connection.execute("ROLLBACK")
                 return self._write(task, singly=True)
+        except Misplaced as error:
+            self.disconnect()
+            return FAILED, None, str(error)
         except sqlite3.Error as error:
             self.disconnect()
             return FAILED, getattr(error, "sqlite_errorcode", None), str(error)
@@ -104,6 +155,10 @@ class Writer:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def _check(self) -> None:
+        if self._identity is not None:
+            check_in_place(self._path, self._identity)
 
     def _write(self, task: Mapping[str, Any], *, singly: bool) -> tuple[Any, ...]:
         connection, known = self._connection, task["known"]
@@ -126,7 +181,11 @@ class Writer:
             if key is not None and (used[digest] is None or used[digest] < task["noted"]):
                 connection.execute(self._touch, {"now": task["now"], "key": key})
         connection.execute("COMMIT")
-        told = {digest: columns for digest, columns in found.items() if digest not in known or digest in stale}
+        # Only now: what is committed to a file that nobody finds any more is not to be acknowledged.
+        self._check()
+        # A caller may be both: judged by a guess for one request, and looked up for another.
+        asked = {*task["lookups"], *stale}
+        told = {digest: columns for digest, columns in found.items() if digest in asked}
         return DONE, told, refused, stale
 
     def _find(

@@ -1,13 +1,13 @@
 """SQLite's engine of the hot path: hands batches to a process of its own, one after another."""
 
 import asyncio
+import logging
 import marshal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,9 +18,11 @@ from db.callers import Known
 from db.column_types import decode_json, encode_json, encode_timestamp
 from db.errors import KeyConflict
 from db.keys import Caller, NewKey
-from db.sqlite import explain_code, is_locked_code
+from db.sqlite import DatabaseFile, explain_code, is_locked_code
 from db.statements import LAST_USED_INTERVAL, SQLITE_FIND, SQLITE_INSERTS, SQLITE_TOUCH
 from db.tables import API_KEYS, AUDIT_EVENTS
+
+logger = logging.getLogger("imtegrate")
 
 LOCK_PATIENCE: Final = 0.1
 """Seconds that SQLite itself waits for another process' lock before we look whether anybody still waits for us."""
@@ -42,9 +44,10 @@ class SQLiteWriter:
     concurrency: Final = 1
     """SQLite lets one transaction write at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: DatabaseFile) -> None:
         """Serve one file; it need not exist before the first batch."""
-        self._path = path
+        self._file = file
+        self._path = file.path
         self._process: _Process | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -103,8 +106,9 @@ class SQLiteWriter:
         await asyncio.sleep(pause)
         try:
             if self._process is None or self._process.ended:
+                identity = self._file.identify()
                 self._process = await _Process.start(
-                    (str(self._path), LOCK_PATIENCE, SQLITE_FIND, SQLITE_TOUCH, _INSERTS)
+                    (str(self._path), identity, LOCK_PATIENCE, SQLITE_FIND, SQLITE_TOUCH, _INSERTS)
                 )
         except OSError as error:
             batch.trouble = f"the process that writes to {self._path} cannot be started: {error.strerror}"
@@ -241,7 +245,8 @@ class _Process(asyncio.Protocol):
             self.ended = True
             # It is gone, or about to be: nobody waits for it longer than that takes.
             self._process.kill()
-            self._process.wait()
+            code = self._process.wait()
+            logger.error("the process that writes to the database has ended (exit code %d): replaced by another", code)
         if self._answered is not None:
             self._answer(None)
 

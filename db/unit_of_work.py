@@ -68,6 +68,8 @@ class UnitOfWork:
         self._detour: asyncio.TimerHandle | None = None
         self._started = 0.0
         self._closed = False
+        self.failing = False
+        """The last batch was not carried out."""
         self._idle: asyncio.Event | None = None
 
     async def create_key(self, caller: bytes | None, decide: Callable[[Caller | None], NewKey | Refused]) -> NewKey:
@@ -161,6 +163,7 @@ class UnitOfWork:
 
     def _finish(self, batch: Batch) -> None:
         self._under_way.discard(batch)
+        self.failing = not batch.done
         # What has to be decided anew goes first: it has waited longest.
         again = batch.learn(self._guesses)
         self._waiting.extendleft(reversed(again))

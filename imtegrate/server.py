@@ -1,16 +1,19 @@
 """Runs the service under uvicorn: one process, or several that share a socket."""
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import resource
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from types import FrameType
 from typing import Final, Literal
 
 import uvicorn
@@ -28,11 +31,16 @@ from imtegrate.service import Service
 from imtegrate.settings import ServiceSettings
 from imtegrate.watching import follow
 
+logger = logging.getLogger("imtegrate")
+
 SHUTDOWN_TIMEOUT: Final = 10
 """Seconds that accepted requests have, once the process was asked to end."""
 
 START_TIMEOUT: Final = 30
 """Seconds that a worker has to begin."""
+
+JOIN_INTERVAL: Final = 0.05
+"""Seconds between two looks whether the workers have ended."""
 
 OTHER_FILES: Final = 64
 """Files that a process has open beside its connections: database, log, event loop."""
@@ -140,7 +148,9 @@ def _config(
 def _make_worker(settings: ServiceSettings) -> Service:
     settings.configure_logging()
     Thread(target=_end_with_supervisor, name="imtegrate-supervisor", daemon=True).start()
-    return Service(settings)
+    # The supervisor has made the database ready. A worker that replaces another must not make a fresh one, nor end the
+    # whole service because the database is away.
+    return Service(settings, database_ready=True)
 
 
 def _end_with_supervisor() -> None:
@@ -177,7 +187,21 @@ class _Supervisor(Multiprocess):
         super().keep_subprocess_alive()
         for process in before:
             if process not in self.processes:
+                logger.error("worker %d has ended (exit code %s): replaced by another", process.pid, process.exitcode)
                 mark_process_dead(process.pid, str(self._metrics))  # type: ignore[no-untyped-call] # it ships no types
+
+    def join_all(self) -> None:
+        """Wait for the workers; a second signal ends them at once."""
+        # As long as one process holds it open, clients are taken into its queue, where nobody would answer them.
+        for listener in self.sockets:
+            listener.close()
+        # Those that asked for the end are taken; what comes now is a second one.
+        self.signal_queue.clear()
+        while any(process.exitcode is None for process in self.processes):
+            if {signal.SIGTERM, signal.SIGINT} & set(self.signal_queue):
+                for process in self.processes:
+                    process.process.kill()
+            time.sleep(JOIN_INTERVAL)
 
     def handle_hup(self) -> None:
         """Have every worker reload the document, where uvicorn would replace the workers."""
@@ -192,6 +216,11 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, announce: Announce) -> None:
         super().__init__(config)
         self._announce = announce
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in order; at a second signal at once, where uvicorn would take SIGINT only."""
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""

@@ -122,14 +122,15 @@ async def _nobody(_scope: Any, _receive: Any, _send: Any) -> None:
 class Service:
     """One serving process, as an ASGI application; its lifespan is the database's."""
 
-    def __init__(self, settings: ServiceSettings, news: News | None = None) -> None:
-        """Compile everything that can be compiled.
+    def __init__(self, settings: ServiceSettings, news: News | None = None, *, database_ready: bool = False) -> None:
+        """Compile everything that can be compiled; `database_ready`: `start` is to leave the database as it is.
 
         Raises:
             DocumentError: the document cannot be served.
             InvalidDatabaseURL: the URL is none that we know.
         """
         self._settings = settings
+        self._database_ready = database_ready
         self._console = Console() if settings.development else None
         self._edition = Edition.compile(settings.spec, import_handlers())
         self._last_edit = LastEdit(self._edition.contract) if settings.development else None
@@ -164,10 +165,8 @@ class Service:
         if self._app is not None:
             return
         self._tracing = make_tracing()
-        if self._settings.development or self._database.engine_name == "sqlite":
-            await self._database.upgrade()
-        else:
-            await self._database.check_schema()
+        if not self._database_ready:
+            await self._prepare_database()
         if self._settings.development:
             self._development = await self._database.run(
                 lambda connection: ensure_organisation(connection, DEVELOPMENT)
@@ -185,6 +184,12 @@ class Service:
         self._app = RequestIds(app)
         _settle_garbage_collector()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_soon)
+
+    async def _prepare_database(self) -> None:
+        if self._settings.development or self._database.engine_name == "sqlite":
+            await self._database.upgrade()
+        else:
+            await self._database.check_schema()
 
     async def stop(self) -> None:
         """Finish what was accepted, and let go of the database."""

@@ -223,3 +223,25 @@ def test_a_missing_schema_is_a_reason(url: str, opened: Opened) -> None:
             await scene.create()
 
     asyncio.run(scenario())
+
+
+def test_a_caller_may_be_known_and_looked_up_at_once(url: str, opened: Opened) -> None:
+    """Requests of one caller that create and that are only let in share a transaction: none takes it for unknown."""
+
+    async def scenario() -> None:
+        async with opened(url) as scene:
+
+            def admit(caller: Caller | None) -> Caller:
+                assert caller is not None
+                return caller
+
+            def create(caller: Caller | None) -> NewKey:
+                return scene.decide(admit(caller))
+
+            units, digest = scene.database.units, scene.root.digest
+            await units.create_key(digest, create)
+            await asyncio.gather(
+                *(units.create_key(digest, create) for _ in range(8)), *(units.admit(digest, admit) for _ in range(8))
+            )
+
+    asyncio.run(scenario())
