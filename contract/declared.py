@@ -4,9 +4,12 @@ from collections.abc import Callable
 from functools import partial
 
 from contract import json_text
+from contract.dispatch import text_of
 from contract.examples import Examples
 from contract.media import MediaType
+from contract.negotiation import choose
 from contract.operation import Operation, Response
+from contract.preference import NotDefined, Preference
 from contract.problem import Problem, UnprocessableContent, render
 from contract.request import KEY, ASGIApp, Receive, Request, Scope, Send
 from contract.sending import send_answer
@@ -45,20 +48,31 @@ class DeclaredErrors:
         if not response.content.entries:
             await send_answer(scope, send, status, [*own, (b"content-length", b"0")], b"")
             return
-        entry = next((one for one in response.content.entries if one.is_json), None)
-        if entry is None:
-            raise problem
-        body = self._body(entry, ours)
+        request: Request = scope[KEY]
+        entries = sorted(response.content.entries, key=lambda one: not one.is_json)
+        entry = choose(request.headers(b"accept"), entries) or entries[0]
+        body = self._body(entry, ours, Preference.of(request).example)
         length = (b"content-length", str(len(body)).encode())
         await send_answer(scope, send, status, [(b"content-type", entry.range.encode()), length, *own], body)
 
-    def _body(self, entry: MediaType, ours: bytes) -> bytes:
-        """The document's example; else our own words where its schema admits them, as they say what is wrong."""
+    def _body(self, entry: MediaType, ours: bytes, example: str | None) -> bytes:
+        """The example that is preferred, else the document's; else our own words where its schema admits them.
+
+        Ours say what is wrong.
+
+        Raises:
+            NotDefined: the document does not have the example that is preferred.
+        """
+        if example is not None:
+            found, value = self._examples.named(entry, example)
+            if not found:
+                raise NotDefined(f"the example {example!r}")
+            return text_of(value, entry)
         is_silent = "example" not in entry.described and "examples" not in entry.described
-        if is_silent and (entry.schema is None or entry.schema.is_valid(json_text.loads(ours))):
+        if entry.is_json and is_silent and (entry.schema is None or entry.schema.is_valid(json_text.loads(ours))):
             return ours
         found, value = self._examples.value(entry, None)
-        return json_text.dumps(value) if found else ours
+        return text_of(value, entry) if found else ours
 
 
 def _declared(operation: Operation, problem: Problem) -> tuple[int, Response] | None:

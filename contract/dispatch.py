@@ -8,12 +8,14 @@ from typing import Any, Final
 from contract import json_text
 from contract.binding import BODY, REQUEST, Answer, Bound
 from contract.defaults import default_of
-from contract.media import without_bytes
+from contract.media import MediaType, essence, without_bytes
 from contract.operation import ResponseHeader
 from contract.problem import InternalServerError, NotImplementedYet
 from contract.request import KEY, Receive, Request, Scope, Send
 from contract.schema import Schema
 from contract.sending import Headers, send_answer
+from contract.xml_text import dumps as xml_text_of
+from contract.xml_text import is_xml
 
 logger = logging.getLogger("contract")
 
@@ -169,9 +171,23 @@ def _text_of(plan: _Plan, bound: Bound, answer: Answer) -> bytes:
             faults = [f"{'/'.join(map(str, error.loc))}: {error.type}" for error in schema.errors(judged, ("answer",))]
             logger.error("%s: its answer breaks the document: %s", bound.operation.operation_id, "; ".join(faults))
             raise InternalServerError
-    if plan.is_json:
+    media_type = plan.first[0][1].decode("latin-1") if plan.first else ""
+    return _written(value, media_type, schema, is_json=plan.is_json)
+
+
+def text_of(value: Any, entry: MediaType) -> bytes:
+    """The text of a value as a media type: JSON; bytes and text as they are; XML; else as JSON writes it."""
+    return _written(value, entry.range, entry.schema, is_json=entry.is_json)
+
+
+def _written(value: Any, media_type: str, schema: Schema | None, *, is_json: bool) -> bytes:
+    if is_json:
         return json_text.dumps(value)
-    return value if isinstance(value, bytes) else str(value).encode()
+    if isinstance(value, bytes):
+        return value
+    if is_xml(essence(media_type)):
+        return xml_text_of(value, schema.node.target().value if schema is not None else None).encode()
+    return value.encode() if isinstance(value, str) else json_text.dumps(value)
 
 
 def _check_headers(plan: _Plan, bound: Bound, headers: Sequence[tuple[bytes, bytes]]) -> None:

@@ -66,12 +66,14 @@ class Document:
         return json_text.dumps(self.root) if is_yaml(self.path) else self.source
 
     @cached_property
-    def digest(self) -> str:
-        """SHA-256 over every file of the document, in hexadecimal."""
-        total = sha256(self.source)
+    def digest(self) -> bytes:
+        """SHA-256 of what is published, and of every other file that it refers to (FIPS 180-4)."""
+        total = sha256(self.published)
+        if len(self.resources) == 1:
+            return total.digest()
         for uri in sorted(self.resources):
             total.update(json_text.dumps([uri.rsplit("/", 1)[-1], self.resources[uri]]))
-        return total.hexdigest()
+        return total.digest()
 
     @property
     def files(self) -> list[Path]:

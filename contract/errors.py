@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contract.body import ClientDisconnected
 from contract.problem import InternalServerError, Problem, render
 from contract.request import ASGIApp, Receive, Scope, Send
-from contract.sending import STATUS, send_answer
+from contract.sending import PROBLEM, STATUS, send_answer
 
 logger = logging.getLogger("contract")
 
@@ -34,7 +34,7 @@ class Errors:
             if not started and (translated := self._translated(error)) is not None:
                 await respond(translated, scope, send)
                 return
-            logger.exception("%s %s failed", scope["method"], scope["path"], exc_info=error)
+            logger.exception("%s %s failed", scope["method"], scope["path"], exc_info=error, extra={"scope": scope})
             if started:
                 # Half an answer is out: only a broken connection tells the client.
                 raise
@@ -49,5 +49,6 @@ class Errors:
 
 async def respond(problem: Problem, scope: Scope, send: Send) -> None:
     """Send a problem as an answer."""
+    scope[PROBLEM] = problem
     status, headers, body = render(problem)
     await send_answer(scope, send, status, headers, body)

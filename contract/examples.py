@@ -7,15 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 from contract.bundle import bundle
+from contract.composing import Found, composed, said_by
 from contract.document import PointerToNowhere
 from contract.media import MediaType
 from contract.operation import Contract, ResponseHeader
 from contract.samples import Edges, samples
 from contract.schema import Schema
 from contract.structure import Kind, Place
-
-Found = tuple[bool, Any]
-"""Whether there is a value, and which."""
 
 
 class Examples:
@@ -24,6 +22,7 @@ class Examples:
     def __init__(self, contract: Contract) -> None:
         self._document = contract.document
         self._samples = lru_cache(maxsize=4096)(_samples_of)
+        self._composed = lru_cache(maxsize=4096)(_composed)
 
     def value(self, entry: MediaType, pick: random.Random | None) -> Found:
         """A value for a media type: its examples, its schema's, else one made; with `pick` any of those made."""
@@ -59,10 +58,13 @@ class Examples:
         return self.of_schema(header.schema)
 
     def of_schema(self, schema: Schema) -> Found:
-        """A value that a schema admits: an example of its own, else its default, else the plainest that was made."""
-        for value in _said_by(schema):
+        """A value that a schema admits: one of its own, else one composed in full, else the plainest that was made."""
+        for value in said_by(schema.node):
             if _admits(schema, value):
                 return True, deepcopy(value)
+        found, value = self._composed(schema)
+        if found:
+            return True, deepcopy(value)
         made = self._made(schema)
         return (True, deepcopy(made[0])) if made else (False, None)
 
@@ -78,7 +80,7 @@ class Examples:
             if found:
                 yield value
         if entry.schema is not None:
-            yield from _said_by(entry.schema)
+            yield from said_by(entry.schema.node)
 
     def _value_of(self, item: Any) -> Found:
         try:
@@ -90,14 +92,13 @@ class Examples:
         return False, None
 
 
-def _said_by(schema: Schema) -> Iterator[Any]:
-    target = schema.node.target().value
-    if isinstance(target, Mapping):
-        if isinstance(target.get("examples"), list):
-            yield from target["examples"]
-        for keyword in ("example", "default", "const"):
-            if keyword in target:
-                yield target[keyword]
+def _composed(schema: Schema) -> Found:
+    """What is composed of members as they are, else of those that are judged; where the schema admits it."""
+    for judge in (None, lambda node, value: schema.compile_node(node).is_valid(value)):
+        found, value = composed(schema.node, judge)
+        if found and _admits(schema, value):
+            return True, value
+    return False, None
 
 
 def _samples_of(schema: Schema) -> list[Any]:

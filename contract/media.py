@@ -61,7 +61,11 @@ class Content:
         entry = self._by_range.get(name) or self._by_range.get(f"{name.split('/')[0]}/*") or self._by_range.get("*/*")
         if entry is None:
             return None
-        parameters = {key.lower(): value for key, value in message.get_params([])[1:]}
+        parameters = {
+            # An extended one (`charset*=utf-8''…`, RFC 2231 §4) comes as its charset, its language, and its text.
+            key.lower(): value if isinstance(value, str) else value[2]
+            for key, value in message.get_params([])[1:]
+        }
         return entry, parameters
 
 
@@ -112,9 +116,12 @@ def _json(body: bytes, _parameters: Mapping[str, str]) -> Any:
 
 def _text(body: bytes, parameters: Mapping[str, str]) -> str:
     try:
-        return body.decode(parameters.get("charset", "utf-8"))
-    except (UnicodeDecodeError, LookupError):
+        text = body.decode(parameters.get("charset", "utf-8"))
+        # Some of Python's codecs (`unicode_escape`) make surrogates, which are no text.
+        text.encode()
+    except (UnicodeError, LookupError):
         raise _unreadable("Input should be a valid string, unable to parse raw data as a unicode string") from None
+    return text
 
 
 def _by_actual_type(body: bytes, _parameters: Mapping[str, str]) -> bytes:

@@ -6,10 +6,8 @@ query parameters `__code`, `__example` and `__dynamic` do the same for those who
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, ClassVar, Final
-from urllib.parse import parse_qsl
+from typing import Any, ClassVar
 
 from contract import json_text
 from contract.app import build_app
@@ -18,21 +16,11 @@ from contract.declared import DeclaredErrors
 from contract.examples import Examples
 from contract.negotiation import choose
 from contract.operation import Contract, Operation, Response, ResponseHeader
+from contract.preference import NotDefined, Preference
 from contract.problem import NotAcceptable, Problem, ValidationError
 from contract.request import ASGIApp, Request
 from contract.security import lenient_extractor
 from contract.validation import MAX_BODY_SIZE
-
-_QUERY: Final = {"__code": "code", "__example": "example", "__dynamic": "dynamic"}
-
-
-class NotDefined(Problem):
-    """What a caller prefers is not in the document (404, as Prism answers it)."""
-
-    status: ClassVar[HTTPStatus] = HTTPStatus.NOT_FOUND
-
-    def __init__(self, what: str) -> None:
-        super().__init__(ValidationError(("header", "Prefer"), f"The document does not have {what}", "not_defined"))
 
 
 class Unanswerable(Problem):
@@ -42,28 +30,6 @@ class Unanswerable(Problem):
 
     def __init__(self, pointer: str) -> None:
         super().__init__(ValidationError((), f"No value was found that satisfies {pointer}", "unanswerable"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Preference:
-    """What a caller prefers (RFC 7240)."""
-
-    code: str | None
-    example: str | None
-    dynamic: bool
-
-    @classmethod
-    def of(cls, request: Request) -> "_Preference":
-        said: dict[str, str] = {}
-        for header in request.headers(b"prefer"):
-            for piece in header.decode("latin-1").replace(";", ",").split(","):
-                for part in piece.split():
-                    name, _, value = part.partition("=")
-                    said.setdefault(name.lower(), value.strip('"'))
-        for name, value in parse_qsl(request.scope["query_string"].decode("latin-1")):
-            if name in _QUERY:
-                said.setdefault(_QUERY[name], value)
-        return cls(said.get("code"), said.get("example"), said.get("dynamic", "").lower() == "true")
 
 
 def mock_app(
@@ -102,7 +68,7 @@ class _Mocked:
 
     async def answer(self, request: Request, **_parameters: object) -> Answer:
         """What the document has for a request."""
-        preference = _Preference.of(request)
+        preference = Preference.of(request)
         status, response = _chosen(request.operation, preference)
         if response is None:
             return Answer(None, status)
@@ -135,7 +101,7 @@ class _Mocked:
         return random.Random() if dynamic else None  # noqa: S311 (nothing is kept secret with it)
 
 
-def _chosen(operation: Operation, preference: _Preference) -> tuple[int, Response | None]:
+def _chosen(operation: Operation, preference: Preference) -> tuple[int, Response | None]:
     """The response that is preferred, else that of success."""
     if preference.code is None:
         return _without_preference(operation)
@@ -148,8 +114,9 @@ def _chosen(operation: Operation, preference: _Preference) -> tuple[int, Respons
 
 
 def _without_preference(operation: Operation) -> tuple[int, Response | None]:
-    """Success where there is one; else the first status that the document has, as it has no better."""
-    status, response = operation.success
+    """The lowest status of success; else the first status that the document has, as it has no better."""
+    lowest = min((name for name in operation.responses if name.startswith("2") and name.isdigit()), default=None)
+    status, response = (int(lowest), operation.responses[lowest]) if lowest is not None else operation.success
     if response is not None or not operation.responses:
         return status, response
     name, response = next(iter(operation.responses.items()))

@@ -6,12 +6,11 @@ from contract.media import MediaType, essence
 
 
 def choose(accept: Sequence[bytes], entries: Sequence[MediaType]) -> MediaType | None:
-    """The entry that the `Accept` headers like best, JSON before others where they like several alike; None: none."""
+    """The entry that the `Accept` headers like best, the document's first where they like several alike; None: none."""
     ranges = [part.strip() for header in accept for part in header.decode("latin-1").split(",") if part.strip()]
-    ordered = sorted(entries, key=lambda entry: not entry.is_json)
     if not ranges:
-        return ordered[0]
-    liked = [(quality_of(entry.range, ranges), -index, entry) for index, entry in enumerate(ordered)]
+        return entries[0]
+    liked = [(quality_of(entry.range, ranges), -index, entry) for index, entry in enumerate(entries)]
     quality, _, best = max(liked, key=lambda one: one[:2])
     return best if quality > 0 else None
 

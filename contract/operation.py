@@ -95,13 +95,13 @@ class Contract:
     security_schemes: Mapping[str, Mapping[str, Any]]
 
 
-def compile_contract(document: Document) -> Contract:
-    """Compile every operation of a document.
+def compile_contract(document: Document, *, lenient: bool = False) -> Contract:
+    """Compile every operation of a document; `lenient`: a parameter without a schema may be anything.
 
     Raises:
         DocumentError: something in it cannot be compiled; all such places at once.
     """
-    compiler = _Compiler(document)
+    compiler = _Compiler(document, lenient=lenient)
     operations = compiler.operations()
     compiler.try_deferred()
     if compiler.faults:
@@ -124,8 +124,9 @@ def base_path_of(document: Document) -> str:
 
 
 class _Compiler:
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, *, lenient: bool) -> None:
         self.document = document
+        self.lenient = lenient
         self.requests = schemas_for(document, Direction.REQUEST)
         self.answers = schemas_for(document, Direction.ANSWER)
         self.faults: list[Fault] = []
@@ -145,7 +146,8 @@ class _Compiler:
                 continue
             holder = self._path_item(Place(root.uri, root.child("paths", path), Kind.PATH_ITEM, item))
             for method in METHODS:
-                if isinstance(holder.value, Mapping) and method in holder.value:
+                # What is no object is named with the other faults of the document's structure.
+                if isinstance(holder.value, Mapping) and isinstance(holder.value.get(method), Mapping):
                     place = Place(holder.uri, holder.child(method), Kind.OPERATION, holder.value[method])
                     operation = self._operation(method, path, holder, place)
                     found.setdefault(operation.operation_id, operation)
@@ -223,6 +225,8 @@ class _Compiler:
         else:
             schema_place = Place(place.uri, place.child("schema"), Kind.SCHEMA, value.get("schema"))
             schema = self._schema(self.requests, schema_place) if "schema" in value else None
+            if "schema" not in value and self.lenient:
+                schema = self.requests.anything()
         if schema is None:
             if not content and "schema" not in value:
                 self._fault(place, "a parameter has neither schema nor content", "give it a schema")

@@ -141,9 +141,9 @@ def compile_read(
 ) -> Read:
     """What reads a parameter by `style`; `declared` names the query parameters that are not this object's members."""
     shape = _Shape(schema)
-    source = _SOURCES[location](name)
     if location in ("query", "cookie"):
-        return _compile_form(name, style, explode, shape, source, frozenset(declared))
+        return _compile_form(name, location, style, explode, shape, frozenset(declared))
+    source = _SOURCES[location](name)
     if location == "header" and shape.is_text:
         # Most headers are: nothing of their text has to be told apart.
         return _text_of(source)
@@ -209,6 +209,12 @@ _SOURCES: Final[Mapping[str, Callable[[str], Source]]] = {
     "header": _from_headers,
     "cookie": _from_cookies,
 }
+
+_PAIRS: Final[Mapping[str, Callable[[Raw], Pairs]]] = {
+    "query": lambda raw: raw.query,
+    "cookie": lambda raw: raw.cookies,
+}
+"""Where the members of an object stand that is not written as one text."""
 
 
 # ---- what the text means ---------------------------------------------------------------------------------------------
@@ -332,10 +338,10 @@ def _compile_split(
     return lambda text: shape.best(*[_bound(candidate, text) for candidate in candidates])
 
 
-def _compile_form(
-    name: str, style: str, explode: bool, shape: _Shape, source: Source, declared: frozenset[str]
-) -> Read:
+def _compile_form(name: str, location: str, style: str, explode: bool, shape: _Shape, declared: frozenset[str]) -> Read:
     """The styles `form`, `spaceDelimited`, `pipeDelimited` and `deepObject`: the parameter may be several pairs."""
+    source = _SOURCES[location](name)
+    pairs = _PAIRS[location]
     separators = {"spaceDelimited": ("%20", "+", " "), "pipeDelimited": ("|", "%7C", "%7c")}.get(style, (",",))
 
     def pieces(texts: Sequence[str]) -> list[str]:
@@ -356,7 +362,7 @@ def _compile_form(
         if explode and style == "form":
             found = [
                 (key, decoded(value))
-                for key, value in (raw.query or raw.cookies)
+                for key, value in pairs(raw)
                 if key in shape.members or (shape.takes_others and key not in declared)
             ]
             return shape.object(found) if found else MISSING

@@ -208,7 +208,7 @@ class Reach:
             self.uses[current.key] = Use.NONE
             if current.kind == _SCHEMA and isinstance(current.value, Mapping):
                 self._note_names(current)
-            pending += reversed([below for below, _, _ in self._below(current)])
+            pending += reversed([below for below, _, _ in self.below(current)])
 
     def _note_names(self, thing: Thing) -> None:
         if isinstance(thing.value.get("$id"), str):
@@ -229,12 +229,12 @@ class Reach:
             seen.add((thing.key, use))
             self._enlist(thing)
             self.uses[thing.key] |= use
-            pending += [(below, _use_below(thing, field, name, use)) for below, field, name in self._below(thing)]
-            pending += [(target, use) for target in self._targets(thing)]
+            pending += [(below, _use_below(thing, field, name, use)) for below, field, name in self.below(thing)]
+            pending += [(target, use) for target in self.targets(thing)]
             if thing.kind == "Operation Object" and Use.SERVED in use:
                 pending += [(scheme, Use.SERVED) for scheme in self._demanded(thing)]
 
-    def _below(self, thing: Thing) -> Iterator[tuple[Thing, str, str]]:
+    def below(self, thing: Thing) -> Iterator[tuple[Thing, str, str]]:
         """The objects directly below, each with its field and its name there."""
         value = thing.value
         if not isinstance(value, Mapping) or thing.kind == "Reference Object":
@@ -271,7 +271,8 @@ class Reach:
                 kind = "Reference Object"
         return Thing(uri, pointer, kind, value, base_uri, meant)
 
-    def _targets(self, thing: Thing) -> Iterator[Thing]:
+    def targets(self, thing: Thing) -> Iterator[Thing]:
+        """What the references of an object lead to, so far as it was read."""
         if not isinstance(thing.value, Mapping):
             return
         for keyword in ("$ref", "$dynamicRef") if thing.kind == _SCHEMA else ("$ref",):

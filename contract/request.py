@@ -16,6 +16,9 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 KEY: Final = "contract.request"
 """Where the ASGI scope holds the `Request`, from routing on."""
 
+REQUEST_ID: Final = "contract.request_id"
+"""Where the ASGI scope holds the request's id (str), if somebody outside gave it one; the answer says it too."""
+
 
 class Request:
     """One request; made by routing, filled by the steps behind it, given to the handler that asks for it."""
@@ -54,6 +57,18 @@ class Request:
     def operation(self) -> "Operation":
         """The operation that the request is for."""
         return self.bound.operation
+
+    @property
+    def request_id(self) -> str:
+        """The request's id; empty if it has none."""
+        request_id: str = self.scope.get(REQUEST_ID, "")
+        return request_id
+
+    @property
+    def client(self) -> str:
+        """The client's address as the server sees it; empty if it is not known (ASGI 3: a socket may have none)."""
+        address: str = (self.scope.get("client") or ("",))[0]
+        return address
 
     def headers(self, name: bytes) -> Sequence[bytes]:
         """Every value of a header; `name` in lower case."""

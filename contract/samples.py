@@ -34,7 +34,7 @@ _MAX_STEPS: Final = 2_000
 UNDECLARED: Final = "undeclared"
 """The name of a member that no document declares."""
 
-_FORMATS: Final[Mapping[str, Sequence[str]]] = {
+FORMATS: Final[Mapping[str, Sequence[str]]] = {
     "date": ("2024-02-29",),
     "date-time": ("2024-02-29T12:00:00Z", "2024-02-29T12:00:00.5+01:00"),
     "duration": ("P1D",),
@@ -55,6 +55,8 @@ _FORMATS: Final[Mapping[str, Sequence[str]]] = {
     "uri-template": ("/{a}",),
     "uuid": ("6f1d1c54-6f0e-4b3c-9a3b-3f2c8d1e5a70",),
 }
+"""Texts of each format (JSON Schema 2020-12 validation §7.3)."""
+
 _TEXTS: Final = ("", "a", "A", "0", "-1", "1.5", "true", "null", "a b", "é", "a/b", "a\n")
 _NUMBERS: Final = (0, 1, -1, 2, 0.5, -0.5, 1000, 10**12, -(10**12))
 _PLAIN: Final[tuple[JSON, ...]] = ("a", 1, True, None, 0.5, [], {}, ["a"], {"a": 1})
@@ -107,7 +109,7 @@ class Edges:
         elif keyword == "pattern":
             _put(self.texts, *(literals_of(value) or islice(texts_of(value), _MAX_PARTS)))
         elif keyword == "format":
-            _put(self.texts, *_FORMATS.get(value, ()))
+            _put(self.texts, *FORMATS.get(value, ()))
 
     def _add_value(self, value: JSON) -> None:
         pools: dict[str, list[Any]] = {"string": self.texts, "integer": self.numbers, "number": self.numbers}
@@ -198,7 +200,7 @@ class _Sampler:
     def _texts(self, schema: Mapping[str, Any], _depth: int, _varied: bool) -> Iterator[JSON]:
         if "pattern" in schema:
             yield from islice(texts_of(schema["pattern"]), _MAX_PARTS)
-        yield from _FORMATS.get(schema.get("format", ""), ())
+        yield from FORMATS.get(schema.get("format", ""), ())
         least, most = schema.get("minLength", 0), schema.get("maxLength")
         sizes = _sizes(least, most, self._edges.sizes)
         if 0 < least <= MAX_LENGTH:

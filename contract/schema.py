@@ -6,6 +6,7 @@ what an answer may hold.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
+from itertools import islice
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -32,6 +33,9 @@ def _refuse_to_retrieve(uri: str) -> Any:
     """Everything that may be referred to has been read; the network is never asked."""
     raise LookupError(f"{uri} was not read")
 
+
+MAX_VIOLATIONS: Final = 10_000
+"""Violations of one value that are named: naming takes 30 µs each, and a megabyte can hold half a million."""
 
 MAX_EAGER: Final = 0.25
 """Seconds of compiling after which the schemas that are left wait until they are asked."""
@@ -114,7 +118,7 @@ class Schema:
         return self._make(self.node)
 
     def errors(self, value: Any, loc: tuple[str | int, ...]) -> list[ValidationError]:
-        """Every violation, in the document's order; `loc` is where the value stands."""
+        """The violations, `MAX_VIOLATIONS` at most, in the document's order; `loc` is where the value stands."""
         return violations.report(self._iterate(value), value, self.node, loc)
 
     @cached_property
@@ -129,7 +133,7 @@ class Schema:
 
     def _iterate(self, value: Any) -> Iterator[Any]:
         try:
-            yield from self._validator.iter_errors(value)
+            yield from islice(self._validator.iter_errors(value), MAX_VIOLATIONS)
         except ValueError:
             # A value too deep to be explained is still judged.
             return
@@ -245,6 +249,14 @@ class Schemas:
         except (KeyError, IndexError, TypeError, ValueError):
             raise InvalidSchema(f"{place.pointer} points to nowhere") from None
         return node
+
+    def compile_beside(self, node: Node, value: Any) -> Schema:
+        """A schema that does not stand in the document, compiled as if it stood where `node` does.
+
+        Raises:
+            InvalidSchema: it does not compile.
+        """
+        return self._compile(Node(value, node.resolver))
 
     def _compile(self, node: Node) -> Schema:
         schema = self._later(node)

@@ -90,13 +90,15 @@ class Security:
 
 async def _enforce(request: Request, demands: Sequence[_Demand]) -> None:
     refusal: Problem | None = None
+    # All that would do is named, each once (RFC 9110 §11.6.1).
+    challenges = dict.fromkeys(scheme.challenge for demand in demands for scheme, _ in demand.schemes)
     for demand in demands:
         verified: dict[str, Any] = {}
         try:
             for scheme, scopes in demand.schemes:
                 credentials = scheme.extract(request)
                 if credentials is None:
-                    raise Unauthorized(scheme.challenge)
+                    raise Unauthorized(", ".join(challenges))
                 verified[scheme.name] = await scheme.verify(request, credentials, scopes)
         except Problem as problem:
             # Credentials that count and do not suffice say more than credentials that are not there.
@@ -142,8 +144,8 @@ def lenient_extractor(described: Mapping[str, Any]) -> Extract:
 
 def challenge_of(described: Mapping[str, Any]) -> str:
     """What `WWW-Authenticate` says (RFC 9110 §11.6.1); an API key has no scheme of its own."""
-    if described.get("type") == "http" and str(described.get("scheme")).lower() == "basic":
-        return 'Basic realm="api"'
+    if described.get("type") == "http" and (scheme := str(described.get("scheme"))).lower() != "bearer":
+        return f'{scheme.capitalize()} realm="api"'
     return "Bearer"
 
 

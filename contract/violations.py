@@ -47,7 +47,8 @@ def report(violations: Iterable[Any], value: Any, node: "Node", loc: Loc) -> lis
     """The violations of one value that stands at `loc`, judged by the schema `node`."""
     found = [fault for violation in violations for fault in _faults(violation, value, node, ())]
     found = _first_of_each_value(found)
-    found.sort(key=lambda fault: fault.order)
+    # What a value lacks or has too much, a member's name among it, comes before what is wrong with the member itself.
+    found.sort(key=lambda fault: (fault.order, fault.path == fault.value_path))
     unique: dict[tuple[Loc, str], ValidationError] = {}
     for fault in found:
         at = fault.loc(loc)
@@ -172,10 +173,10 @@ def _faults(violation: Any, value: Any, node: "Node", labels: Labels) -> list[_F
             for i, m in enumerate(members)
         ]
     if name == "propertyNames":
-        inner = kind.error
-        return [
-            _member(path, str(inner.instance), labels, order, _UNDECLARED, *_words(inner, str(inner.instance), None)),
-        ]
+        key = str(kind.error.instance)
+        order = (*order, (0, _UNDECLARED + list(at_fault).index(key)))
+        msg, type_ = _words(kind.error, key, None)
+        return [_Fault((*path, key, "[key]"), path, labels, order, _RANK_OF_MEMBERS, msg, type_)]
     if name == "minItems" and len(_tuple_of(where)) >= kind.limit:
         missing = range(len(at_fault), kind.limit)
         return [_member(path, index, labels, order, index, "Field required", "missing") for index in missing]

@@ -1,5 +1,16 @@
 """Where organisations and API keys are kept."""
 
+from db.audit import (
+    KEY_CREATED,
+    KEY_REFUSED,
+    KEY_REVOKED,
+    KEY_ROTATED,
+    ORGANISATION_CREATED,
+    Event,
+    Refused,
+    list_events,
+    record,
+)
 from db.database import Database
 from db.errors import (
     DatabaseError,
@@ -15,14 +26,21 @@ from db.organisations import create_organisation, ensure_organisation
 from db.unit_of_work import UnitOfWork
 
 __all__ = [
+    "KEY_CREATED",
+    "KEY_REFUSED",
+    "KEY_REVOKED",
+    "KEY_ROTATED",
+    "ORGANISATION_CREATED",
     "ApiKey",
     "Caller",
     "Database",
     "DatabaseError",
     "DatabaseUnavailable",
+    "Event",
     "InvalidDatabaseURL",
     "KeyConflict",
     "NewKey",
+    "Refused",
     "SchemaOutdated",
     "SchemaTooNew",
     "UnitOfWork",
@@ -30,7 +48,9 @@ __all__ = [
     "ensure_organisation",
     "find_key",
     "insert_key",
+    "list_events",
     "list_keys",
+    "record",
     "revoke_key",
     "uuid7",
 ]

@@ -1,51 +1,110 @@
 """Requests that share one transaction."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
+from db.audit import Event, Refused
+from db.callers import Guesses, Known
 from db.errors import DatabaseUnavailable
 from db.keys import Caller, NewKey
 
 Row = tuple[Any, ...]
-"""A new key as the engine's driver takes it."""
+"""Columns as the engine's driver takes them."""
+
+Decide = Callable[[Caller | None], NewKey | Caller | Refused]
+"""Judges a caller, None if there is no such key, or no longer: what to insert, or whom to let in, or why not."""
+
+
+class Encoder(Protocol):
+    """How an engine keeps things."""
+
+    def key_row(self, key: NewKey) -> Row:
+        """Give the columns `INSERTED`."""
+        ...
+
+    def event_row(self, event: Event) -> Row:
+        """Give the columns of `AUDIT_EVENTS`."""
+        ...
 
 
 class Request:
-    """One caller's wish: to find a key by `digest`, and if `decide` is given, to insert the key that it decides on."""
+    """One caller's wish: to find a key by `digest`, and if `decide` is given, to do what it decides."""
 
-    __slots__ = ("decide", "digest", "error", "expires", "future", "outcome", "row")
+    __slots__ = ("decide", "digest", "error", "event", "expires", "future", "known", "outcome", "row", "told")
 
     def __init__(
-        self,
-        future: asyncio.Future[Any],
-        digest: bytes | None,
-        decide: Callable[[Caller | None], NewKey] | None,
-        expires: float,
+        self, future: asyncio.Future[Any], digest: bytes | None, decide: Decide | None, expires: float
     ) -> None:
         self.future = future
         self.digest = digest
         self.decide = decide
         self.expires = expires
         """Seconds on the clock `time.monotonic`."""
-        self.outcome: Caller | NewKey | None = None
+        self.known: Known | None = None
+        """The caller that the decision rests on; the database is to confirm it."""
+        self.told = digest is None
+        """The database has told of the caller for this request: `known` is no guess, and None means nobody."""
+        self.outcome: Caller | NewKey | Refused | None = None
         self.error: BaseException | None = None
-        self.row: Row = ()
-        """Of the new key; empty until `decide` gave one."""
+        self.row: Row | None = None
+        """Of the new key."""
+        self.event: Row | None = None
+        """Of the event to record."""
+
+    @property
+    def writes(self) -> bool:
+        """There is something to insert."""
+        return self.row is not None or self.event is not None
+
+    def judge(self, encoder: Encoder) -> None:
+        """Have `decide` decide on the caller; what it raises, or cannot be encoded, is this request's alone."""
+        assert self.decide is not None
+        try:
+            outcome = self.decide(None if self.known is None else self.known.caller)
+            event = None
+            if isinstance(outcome, NewKey):
+                self.row = encoder.key_row(outcome)
+                event = outcome.event
+            elif isinstance(outcome, Refused):
+                event = outcome.event
+            self.event = None if event is None else encoder.event_row(event)
+            self.outcome = outcome
+        except StopIteration as error:
+            # No future takes one (PEP 479).
+            self.error = RuntimeError(repr(error))
+        except BaseException as error:  # noqa: BLE001 - it is the request's, which gets it
+            self.error = error
+
+    def tell(self, known: Known | None) -> None:
+        """Begin anew, with what the database has told of the caller."""
+        self.told = True
+        self.known = known
+        self.outcome = self.row = self.event = None
 
 
 class Batch:
     """The requests of one transaction.
 
-    The event loop makes it and settles it; in between it belongs to the engine. Only the futures are shared: one may be
-    done at any moment, because its client is gone or its deadline has passed, and its request is then left out.
+    The event loop makes it and settles it; in between it belongs to the engine. A future may be done at any moment,
+    because its client is gone or its deadline has passed: its request is then left out.
     """
 
-    __slots__ = ("done", "failure", "loop", "requests", "trouble")
+    __slots__ = ("again", "done", "failure", "found", "lookups", "loop", "requests", "stale", "trouble", "writes")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, requests: list[Request]) -> None:
         self.loop = loop
         self.requests = requests
+        self.lookups: set[bytes] = set()
+        """Callers that nothing is known of."""
+        self.writes: list[Request] = []
+        """Requests that were decided, and have something to insert if their callers still are what they were."""
+        self.found: dict[bytes, Known] = {}
+        """By digest: what the database told, of lookups and of stale callers; nothing of those that are not there."""
+        self.stale: set[bytes] = set()
+        """Callers that are not what they were: nothing of theirs was inserted."""
+        self.again = False
+        """A commit was asked for and its outcome is unknown: what is written may be there."""
         self.done = False
         """It is committed, or has nothing to commit."""
         self.failure: str | None = None
@@ -53,57 +112,83 @@ class Batch:
         self.trouble: str | None = None
         """What keeps it waiting, in one line."""
 
+    def prepare(self, guesses: Guesses, encoder: Encoder) -> bool:
+        """Decide what can be decided by guess; whether there is anything for the database to do."""
+        for request in self.requests:
+            if request.future.done():
+                continue
+            if request.decide is None or not (request.told or self._guess(request, guesses)):
+                assert request.digest is not None  # only what is told has none
+                self.lookups.add(request.digest)
+                continue
+            request.judge(encoder)
+            if request.error is not None:
+                settle(request, request.error)
+            elif request.writes:
+                self.writes.append(request)
+            elif request.told:
+                settle(request, None)
+            else:
+                # A guess lets nobody in.
+                assert request.digest is not None
+                self.lookups.add(request.digest)
+        return bool(self.lookups or self.writes)
+
+    @staticmethod
+    def _guess(request: Request, guesses: Guesses) -> bool:
+        assert request.digest is not None
+        request.known = guesses.get(request.digest)
+        return request.known is not None
+
     @property
     def abandoned(self) -> bool:
         """Nobody waits for it any more."""
         return all(request.future.done() for request in self.requests)
 
-    @property
-    def writes(self) -> bool:
-        """A key may have to be inserted."""
-        return any(request.decide is not None for request in self.requests)
-
-    def digests(self) -> list[bytes]:
-        """The keys to find, each once."""
-        return list({request.digest: None for request in self.requests if request.digest is not None})
-
-    def judge(self, callers: Mapping[bytes, Caller], encode: Callable[[NewKey], Row]) -> list[Request]:
-        """Have each request decide on its caller, once; give those with a row to insert.
-
-        What `decide` or `encode` raises fails its request alone.
-        """
-        accepted = []
-        for request in self.requests:
-            if not request.row and request.error is None and not request.future.done():
-                caller = None if request.digest is None else callers.get(request.digest)
-                if request.decide is None:
-                    request.outcome = caller
-                    continue
-                try:
-                    request.outcome = key = request.decide(caller)
-                    request.row = encode(key)
-                except StopIteration as error:
-                    # No future takes one (PEP 479).
-                    request.error = RuntimeError(repr(error))
-                except BaseException as error:  # noqa: BLE001 - it is the request's, which gets it
-                    request.error = error
-            if request.row and request.error is None:
-                accepted.append(request)
-        return accepted
+    def pending(self) -> list[Request]:
+        """The writes that somebody still waits for, and that no constraint has refused."""
+        return [request for request in self.writes if request.error is None and not request.future.done()]
 
     def break_off(self, fault: Exception) -> None:
         """Fail every request with a fault that is not the database's: a bug, to be seen where it is awaited."""
         for request in self.requests:
             request.error = request.error or fault
 
-    def settle(self) -> None:
-        """Tell everyone who still waits what became of their request."""
+    def learn(self, guesses: Guesses) -> list[Request]:
+        """Remember what the database told of callers; hand over the requests that are to be decided anew by it."""
+        for digest in self.lookups | self.stale:
+            guesses.learn(digest, self.found.get(digest))
+        if not self.done or not (self.lookups or self.stale):
+            return []
+        again, settled = [], []
         for request in self.requests:
-            error = request.error
-            if error is None and not self.done:
+            if request.decide is None or request.future.done() or self._is_carried_out(request):
+                settled.append(request)
+            else:
+                assert request.digest is not None  # who has none is not looked up
+                request.tell(self.found.get(request.digest))
+                again.append(request)
+        self.requests = settled
+        return again
+
+    def settle(self) -> None:
+        """Tell everyone who still waits, and whose request was carried out or has failed."""
+        for request in self.requests:
+            if request.error is not None:
+                settle(request, request.error)
+            elif not self.done:
                 # One of its own each: an exception that many raise gathers all their tracebacks.
-                error = DatabaseUnavailable(self.failure or "the transaction was broken off")
-            settle(request, error)
+                settle(request, DatabaseUnavailable(self.failure or "the transaction was broken off"))
+            elif request.decide is None:
+                assert request.digest is not None  # as above
+                known = self.found.get(request.digest)
+                request.outcome = None if known is None else known.caller
+                settle(request, None)
+            else:
+                settle(request, request.outcome.error if isinstance(request.outcome, Refused) else None)
+
+    def _is_carried_out(self, request: Request) -> bool:
+        return request.error is not None or (request.writes and request.digest not in self.stale)
 
 
 def settle(request: Request, error: BaseException | None) -> None:

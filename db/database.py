@@ -10,7 +10,7 @@ from db import schema
 from db.errors import DatabaseUnavailable, SchemaOutdated
 from db.sqlite import SQLite
 from db.sqlite_writer import SQLiteWriter
-from db.unit_of_work import Engine, UnitOfWork
+from db.unit_of_work import Engine, Observer, UnitOfWork
 from db.url import SQLiteURL, parse
 
 if TYPE_CHECKING:
@@ -33,13 +33,22 @@ class Database:
     units: UnitOfWork
     """The hot path."""
 
-    def __init__(self, url: str, *, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        deadline: float = DEADLINE,
+        connections: int = POSTGRESQL_BATCHES,
+        observer: Observer | None = None,
+    ) -> None:
         """Take a URL; connect to nothing yet.
 
         Args:
             url: `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host:port/name`, with
                 the hosts and options that libpq takes (`h1:5432,h2:5432`, `?host=/folder-of-socket`, `?sslmode=`).
             deadline: seconds that a request of `units` waits, and all else for a connection or a lock.
+            connections: that this process opens to PostgreSQL at most, one a batch under way.
+            observer: is told of every batch of `units`.
 
         Raises:
             InvalidDatabaseURL: it is of no form that we take.
@@ -56,10 +65,13 @@ class Database:
             from db.postgresql import PostgreSQL, make_engine  # noqa: PLC0415
             from db.postgresql_writer import PostgreSQLWriter  # noqa: PLC0415
 
-            engine = make_engine(self._url, connections=POSTGRESQL_BATCHES, deadline=deadline)
+            engine = make_engine(self._url, connections=connections, deadline=deadline)
             self._transactions = PostgreSQL(engine)
-            writer = PostgreSQLWriter(engine, concurrency=POSTGRESQL_BATCHES, deadline=deadline)
-        self.units = UnitOfWork(writer, deadline=deadline)
+            # Half, so that a request whose first server hangs is in time for another.
+            writer = PostgreSQLWriter(
+                engine, concurrency=connections, deadline=deadline / 2, transactional=self._url.statement_cache == 0
+            )
+        self.units = UnitOfWork(writer, deadline=deadline, observer=observer)
 
     def __repr__(self) -> str:
         """Show which, without its password."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from db.audit import Event, record
 from db.tables import API_KEYS
 
 
@@ -40,6 +41,11 @@ class NewKey:
     """Members of the request that have no column of their own."""
     created_at: datetime
     """Aware."""
+    event: Event | None = None
+    """What the audit trail tells of it, kept with it."""
+    expires_at: datetime | None = None
+    rotated_from: UUID | None = None
+    """The key whose successor it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class ApiKey:
     """UTC, exact to `unit_of_work.LAST_USED_INTERVAL`."""
     revoked_at: datetime | None
     created_at: datetime
+    expires_at: datetime | None
+    rotated_from: UUID | None
 
 
 _KEPT: Final[sa.Select[Any]] = sa.select(
@@ -70,6 +78,8 @@ _KEPT: Final[sa.Select[Any]] = sa.select(
     API_KEYS.c.last_used_at,
     API_KEYS.c.revoked_at,
     API_KEYS.c.created_at,
+    API_KEYS.c.expires_at,
+    API_KEYS.c.rotated_from,
 )
 
 
@@ -90,8 +100,12 @@ def insert_key(connection: sa.Connection, key: NewKey) -> None:
             env=key.env,
             extra=key.extra,
             created_at=key.created_at,
+            expires_at=key.expires_at,
+            rotated_from=key.rotated_from,
         )
     )
+    if key.event is not None:
+        record(connection, key.event)
 
 
 def list_keys(connection: sa.Connection) -> list[ApiKey]:

@@ -1,28 +1,38 @@
-"""PostgreSQL's engine of the hot path: a few tasks that carry batches out over SQLAlchemy's pool."""
+"""PostgreSQL's engine of the hot path: a few tasks that carry batches out over SQLAlchemy's pool.
+
+A batch is one statement in the ordinary case, and so one round trip and one transaction.
+"""
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.audit import Event
 from db.batch import Batch, Request, Row
+from db.callers import Known
 from db.column_types import as_utc, decode_json, encode_json
 from db.errors import KeyConflict
 from db.keys import Caller, NewKey
-from db.postgresql import explain, is_passing, unwrap
+from db.postgresql import confirm, explain, is_moved, is_passing, unwrap
 from db.statements import (
+    CALLER,
+    INSERTED,
+    JUDGED,
     LAST_USED_INTERVAL,
     POSTGRESQL_FIND,
-    POSTGRESQL_INSERT,
-    POSTGRESQL_INSERT_AGAIN,
     POSTGRESQL_TOUCH,
+    POSTGRESQL_WRITE,
+    POSTGRESQL_WRITE_AGAIN,
+    RECORDED,
+    Statement,
 )
+from db.tables import API_KEYS
 
 _REFUSALS: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 """A row is at fault, not the database."""
@@ -31,14 +41,28 @@ FIRST_PAUSE: Final = 0.01
 """Seconds before a batch is tried again, on average; doubled each time up to `LAST_PAUSE`."""
 LAST_PAUSE: Final = 0.5
 
+_JUDGED: Final = tuple(f"judged_{column.name}" for column in (API_KEYS.c.digest, *JUDGED))
+_KEY: Final = tuple(f"key_{column.name}" for column in (*INSERTED, CALLER))
+_EVENT: Final = tuple(f"event_{column.name}" for column in (*RECORDED, CALLER))
+"""Names of array parameters, in the order of a row."""
+
 
 class PostgreSQLWriter:
     """Carries batches out, several at once, each over a connection of its own."""
 
-    def __init__(self, engine: AsyncEngine, *, concurrency: int, deadline: float) -> None:
-        """Use an engine, whose pool has `concurrency` connections; `deadline` is in seconds for one attempt."""
+    def __init__(self, engine: AsyncEngine, *, concurrency: int, deadline: float, transactional: bool) -> None:
+        """Use an engine, whose pool has `concurrency` connections.
+
+        Args:
+            engine: of asyncpg.
+            concurrency: batches under way at once.
+            deadline: seconds for one attempt.
+            transactional: whether each statement is to stand in a transaction that is begun for it, as behind a
+                PgBouncer that lends a server connection a transaction, and knows no prepared statements.
+        """
         self._engine = engine
         self._deadline = deadline
+        self._transactional = transactional
         self.concurrency = concurrency
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -52,6 +76,36 @@ class PostgreSQLWriter:
     async def aclose(self) -> None:
         """Nothing is ours: the engine is its maker's to dispose of."""
 
+    def key_row(self, key: NewKey) -> Row:
+        """Give the columns `INSERTED` as the types of `db.tables` keep them on PostgreSQL."""
+        return (
+            key.id,
+            key.org_id,
+            key.prefix,
+            key.digest,
+            encode_json(key.name),
+            encode_json(key.scopes),
+            encode_json(key.env),
+            encode_json(key.extra),
+            as_utc(key.created_at),
+            None if key.expires_at is None else as_utc(key.expires_at),
+        )
+
+    def event_row(self, event: Event) -> Row:
+        """Give the columns of `AUDIT_EVENTS`, likewise."""
+        return (
+            event.id,
+            as_utc(event.at),
+            event.action,
+            event.key_id,
+            event.org_id,
+            event.subject_id,
+            event.address,
+            event.request_id,
+            event.document,
+            event.detail,
+        )
+
     @asynccontextmanager
     async def _connect(self) -> AsyncGenerator[Any, None]:
         """Lend a connection of asyncpg's own from the pool."""
@@ -61,21 +115,29 @@ class PostgreSQLWriter:
                 yield connection
             except BaseException as error:
                 # What state it is in is not worth finding out, unless the server itself said what is wrong.
-                if connection.is_closed() or not isinstance(error, asyncpg.PostgresError):
+                if connection.is_closed() or not isinstance(error, asyncpg.PostgresError) or is_moved(error):
                     await pooled.invalidate()
                 raise
 
     async def _carry_out(self, batch: Batch, finished: Callable[[Batch], None]) -> None:
-        attempt = _Attempt(batch)
         pause = FIRST_PAUSE
+        singly = False
         try:
             while not batch.abandoned:
                 try:
                     async with asyncio.timeout(self._deadline), self._connect() as connection:
-                        await attempt.run(connection)
+                        await self._attempt(connection, batch, singly=singly)
+                except _REFUSALS as refusal:
+                    if singly:
+                        batch.failure = explain(refusal)
+                        return
+                    # Which row is refused is seen by inserting each alone.
+                    singly = True
+                    continue
                 except Exception as raised:  # noqa: BLE001 - whatever it is, the requests get it
                     error = unwrap(raised)
                     batch.trouble = explain(error)
+                    batch.again = True
                     if not is_passing(error):
                         if isinstance(error, asyncpg.PostgresError):
                             batch.failure = batch.trouble
@@ -90,94 +152,67 @@ class PostgreSQLWriter:
         finally:
             finished(batch)
 
+    async def _attempt(self, connection: Any, batch: Batch, *, singly: bool) -> None:
+        now = datetime.now(UTC)
+        batch.stale.clear()
+        writes = batch.pending()
+        if singly:
+            for request in writes:
+                await self._write_alone(connection, batch, request, now)
+        elif writes:
+            batch.stale |= await self._write(connection, writes, now, again=batch.again)
+        unknown = batch.lookups | batch.stale
+        batch.found = await self._find(connection, unknown, now) if unknown else {}
 
-class _Attempt:
-    """What is known of a batch from one attempt to the next."""
-
-    def __init__(self, batch: Batch) -> None:
-        self._batch = batch
-        self._singly = False
-        """A row is refused: which one is seen by inserting each alone."""
-        self._again = False
-        """A commit was asked for and its outcome is unknown: the rows may be there."""
-
-    async def run(self, connection: Any) -> None:
-        batch = self._batch
-        if not batch.writes:
-            batch.judge((await _find(connection, batch.digests()))[0], _row)
-            return
+    async def _write_alone(self, connection: Any, batch: Batch, request: Request, now: datetime) -> None:
+        """Do what one request decided, so that it fails alone if the database refuses it."""
         try:
-            await self._write(connection)
-        except _REFUSALS:
-            if self._singly:
-                raise
-            self._singly = True
-            await self._write(connection)
-
-    async def _write(self, connection: Any) -> None:
-        """Find the callers, have them judged, insert what was decided: one transaction."""
-        batch = self._batch
-        transaction = connection.transaction()
-        await transaction.start()
-        try:
-            callers, stale = await _find(connection, batch.digests())
-            accepted = batch.judge(callers, _row)
-            insert = POSTGRESQL_INSERT_AGAIN if self._again else POSTGRESQL_INSERT
-            if self._singly:
-                await _insert_singly(connection, insert, accepted)
-            elif accepted:
-                await _insert(connection, insert, accepted)
-            if stale:
-                await connection.execute(POSTGRESQL_TOUCH, datetime.now(UTC), stale)
-        except (asyncpg.PostgresError, *_REFUSALS):
-            if not connection.is_closed():
-                await transaction.rollback()
-            raise
-        self._again = True
-        await transaction.commit()
-
-
-async def _find(connection: Any, digests: Sequence[bytes]) -> tuple[dict[bytes, Caller], list[UUID]]:
-    """Give the keys that are not revoked by digest, and the ids of those whose use has to be noted again."""
-    callers: dict[bytes, Caller] = {}
-    stale: list[UUID] = []
-    if digests:
-        noted = datetime.now(UTC) - LAST_USED_INTERVAL
-        for digest, key, org_id, scopes, env, used in await connection.fetch(POSTGRESQL_FIND, digests):
-            callers[digest] = Caller(key, org_id, decode_json(scopes), decode_json(env))
-            if used is None or used < noted:
-                stale.append(key)
-    return callers, stale
-
-
-def _row(key: NewKey) -> Row:
-    """Give the columns `INSERTED` as the types of `db.tables` keep them on PostgreSQL."""
-    return (
-        key.id,
-        key.org_id,
-        key.prefix,
-        key.digest,
-        encode_json(key.name),
-        encode_json(key.scopes),
-        encode_json(key.env),
-        encode_json(key.extra),
-        as_utc(key.created_at),
-    )
-
-
-async def _insert(connection: Any, insert: str, accepted: Sequence[Request]) -> None:
-    columns = zip(*(request.row for request in accepted), strict=True)
-    await connection.execute(insert, *(list(column) for column in columns))
-
-
-async def _insert_singly(connection: Any, insert: str, accepted: Sequence[Request]) -> None:
-    """Insert row by row, so that one which the database refuses fails alone."""
-    for request in accepted:
-        try:
-            async with connection.transaction():
-                await _insert(connection, insert, [request])
+            batch.stale |= await self._write(connection, [request], now, again=batch.again)
         except asyncpg.IntegrityConstraintViolationError as error:
             request.error = KeyConflict(error.constraint_name or error.sqlstate)
         except asyncpg.DataError as error:
             # Not the driver's own message, which shows the value.
             request.error = ValueError(f"a member of the key is no value of its column: {type(error).__name__}")
+
+    async def _write(self, connection: Any, requests: Sequence[Request], now: datetime, *, again: bool) -> set[bytes]:
+        """Do what requests have decided, in one transaction; give the callers that are not what they were thought."""
+        callers = {request.digest: request.known.columns for request in requests if request.known is not None}
+        rests_on = [request.digest if request.known is not None else None for request in requests]
+        given: dict[str, Any] = {"now": now}
+        given |= _columns(_JUDGED, ((digest, *columns) for digest, columns in callers.items()))
+        pairs = list(zip(requests, rests_on, strict=True))
+        given |= _columns(_KEY, ((*one.row, caller) for one, caller in pairs if one.row is not None))
+        given |= _columns(_EVENT, ((*one.event, caller) for one, caller in pairs if one.event is not None))
+        statement = POSTGRESQL_WRITE_AGAIN if again else POSTGRESQL_WRITE
+        confirmed = {digest: (key, used) for digest, key, used in await self._fetch(connection, statement, given)}
+        noted = now - LAST_USED_INTERVAL
+        if keys := [key for key, used in confirmed.values() if used is None or used < noted]:
+            await self._fetch(connection, POSTGRESQL_TOUCH, {"now": now, "noted": noted, "keys": keys})
+        return {digest for digest in callers if digest is not None and digest not in confirmed}
+
+    async def _find(self, connection: Any, digests: Iterable[bytes], now: datetime) -> dict[bytes, Known]:
+        """Give the callers that are valid, by digest."""
+        rows = await self._fetch(connection, POSTGRESQL_FIND, {"digests": list(digests), "now": now})
+        return {digest: _known(*columns) for digest, *columns in rows}
+
+    async def _fetch(self, connection: Any, statement: Statement, given: dict[str, Any]) -> Any:
+        arguments = [given[name] for name in statement.parameters]
+        if self._transactional:
+            async with connection.transaction():
+                rows = await connection.fetch(statement.text, *arguments)
+        else:
+            rows = await connection.fetch(statement.text, *arguments)
+        confirm(connection)
+        return rows
+
+
+def _columns(names: Sequence[str], rows: Iterable[Row]) -> dict[str, list[Any]]:
+    """Rows as arrays, one a column."""
+    columns = list(zip(*rows, strict=True))
+    return (
+        {name: list(column) for name, column in zip(names, columns, strict=True)} if columns else {n: [] for n in names}
+    )
+
+
+def _known(key: Any, org_id: Any, scopes: str, env: str) -> Known:
+    return Known(Caller(key, org_id, decode_json(scopes), decode_json(env)), (key, org_id, scopes, env))

@@ -13,7 +13,7 @@ from db.errors import SchemaOutdated, SchemaTooNew
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest revision of `db.migrations`."""
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
@@ -86,7 +86,7 @@ def _is_known(revision: str) -> bool:
 
 def _lock(connection: sa.Connection) -> None:
     # On SQLite the transaction, begun as a writer's, is the lock.
-    if connection.dialect.name == "postgresql":
+    if connection.dialect.name == "postgresql" and connection.get_execution_options().get("advisory_lock", True):
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
 
 

@@ -7,12 +7,12 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
+from db import sqlite_process
 from db.errors import DatabaseUnavailable
 
 T = TypeVar("T")
@@ -59,46 +59,31 @@ def create_file(path: Path) -> None:
 
 
 def connect(path: Path, patience: float) -> sqlite3.Connection:
-    """Open a database file that exists, for any thread; transactions begin and end only when told to.
-
-    Args:
-        path: the file.
-        patience: seconds to wait for another process' lock.
+    """Open a database file that exists, as `sqlite_process.connect` does; `patience` in seconds.
 
     Raises:
         sqlite3.Error: it cannot be opened, or a lock outlasted our patience.
     """
-    connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=rw",
-        uri=True,
-        timeout=patience,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
+    return sqlite_process.connect(str(path), patience)
 
 
-def is_locked(error: BaseException) -> bool:
-    """Whether another connection is in the way, so that it is worth trying again."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    return code & _PRIMARY_CODE in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+def is_locked_code(code: int | None) -> bool:
+    """Whether SQLite's result code says that another connection is in the way, so that it is worth trying again."""
+    return code is not None and code & _PRIMARY_CODE in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def explain(error: BaseException, path: Path) -> str:
     """Say in one line why the file does not serve."""
-    code = getattr(error, "sqlite_errorcode", None)
+    return explain_code(getattr(error, "sqlite_errorcode", None), str(error), path)
+
+
+def explain_code(code: int | None, text: str, path: Path) -> str:
+    """Say the same by SQLite's result code, else by its message."""
     if code is not None:
         for name, reason in _REASONS.items():
             if getattr(sqlite3, name) == code & _PRIMARY_CODE:
                 return f"{path} {reason}"
-    return f"{path}: {error}"
+    return f"{path}: {text}"
 
 
 class SQLite:

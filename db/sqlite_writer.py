@@ -1,29 +1,43 @@
-"""SQLite's engine of the hot path: one thread that carries batches out."""
+"""SQLite's engine of the hot path: hands batches to a process of its own, one after another."""
 
 import asyncio
-import contextlib
-import queue
-import sqlite3
-import threading
-from collections.abc import Callable, Sequence
+import marshal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from db.batch import Batch, Request, Row
+from db import sqlite_process
+from db.audit import Event
+from db.batch import Batch, Row
+from db.callers import Known
 from db.column_types import decode_json, encode_json, encode_timestamp
 from db.errors import KeyConflict
 from db.keys import Caller, NewKey
-from db.sqlite import connect, explain, is_locked
-from db.statements import LAST_USED_INTERVAL, SQLITE_INSERT, sqlite_find, sqlite_touch
+from db.sqlite import explain_code, is_locked_code
+from db.statements import LAST_USED_INTERVAL, SQLITE_FIND, SQLITE_INSERTS, SQLITE_TOUCH
+from db.tables import API_KEYS, AUDIT_EVENTS
 
 LOCK_PATIENCE: Final = 0.1
 """Seconds that SQLite itself waits for another process' lock before we look whether anybody still waits for us."""
 
+START_PAUSE: Final = 0.1
+"""Seconds before a process that ended by itself is started again."""
+
+END_PATIENCE: Final = 5.0
+"""Seconds that a process has to end in, once its socket is closed, before it is killed."""
+
+_INSERTS: Final = {
+    again: tuple(SQLITE_INSERTS[table.name, again] for table in (API_KEYS, AUDIT_EVENTS)) for again in (False, True)
+}
+
 
 class SQLiteWriter:
-    """Carries batches out in a thread of its own, over a connection of its own, one after another."""
+    """Carries batches out in a process of its own, over a connection of its own; starts it again should it end."""
 
     concurrency: Final = 1
     """SQLite lets one transaction write at a time."""
@@ -31,125 +45,217 @@ class SQLiteWriter:
     def __init__(self, path: Path) -> None:
         """Serve one file; it need not exist before the first batch."""
         self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self._thread: threading.Thread | None = None
-        # Not an executor: its futures and locks cost more than the hand-over itself.
-        self._queue: queue.SimpleQueue[tuple[Batch, Callable[[Batch], None]] | None] = queue.SimpleQueue()
+        self._process: _Process | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, batch: Batch, finished: Callable[[Batch], None]) -> None:
-        """Hand a batch to the thread; `finished` is called on the batch's loop, once for all its requests."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="imtegrate-sqlite", daemon=True)
-            self._thread.start()
-        self._queue.put((batch, finished))
+        """Hand a batch to the process; then call `finished`."""
+        if self._process is not None and not self._process.ended:
+            self._process.ask(_task_of(batch), lambda answer: self._take(batch, finished, answer))
+        else:
+            self._later(batch, finished, 0)
 
     async def aclose(self) -> None:
-        """End the thread and close the file."""
-        if self._thread is not None:
-            self._queue.put(None)
-            await asyncio.to_thread(self._thread.join)
-            self._thread = None
+        """End the process, and so close the file."""
+        for task in self._tasks:
+            task.cancel()
+        process, self._process = self._process, None
+        if process is not None:
+            await process.aclose()
 
-    def _work(self) -> None:
-        while (work := self._queue.get()) is not None:
-            batch, finished = work
-            self._carry_out(batch)
-            # A closed loop raises: nobody waits there.
-            with contextlib.suppress(RuntimeError):
-                batch.loop.call_soon_threadsafe(finished, batch)
-            # The queue's next item may be long in coming: keep no request alive until then.
-            del work, batch, finished
-        self._disconnect()
+    def key_row(self, key: NewKey) -> Row:
+        """Give the columns `INSERTED` as the types of `db.tables` keep them on SQLite."""
+        return (
+            key.id.hex,
+            key.org_id.hex,
+            key.prefix,
+            key.digest,
+            encode_json(key.name),
+            encode_json(key.scopes),
+            encode_json(key.env),
+            encode_json(key.extra),
+            encode_timestamp(key.created_at),
+            None if key.expires_at is None else encode_timestamp(key.expires_at),
+        )
 
-    def _carry_out(self, batch: Batch) -> None:
-        while not batch.abandoned:
-            try:
-                if self._connection is None:
-                    self._connection = connect(self._path, LOCK_PATIENCE)
-                if batch.writes:
-                    _write(self._connection, batch)
-                else:
-                    batch.judge(_find(self._connection, batch.digests())[0], _row)
-            except sqlite3.Error as error:
-                batch.trouble = explain(error, self._path)
-                if not is_locked(error):
-                    self._disconnect()
-                    batch.failure = batch.trouble
-                    return
-                if self._connection is not None and self._connection.in_transaction:
-                    self._disconnect()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the thread must live on
-                self._disconnect()
-                batch.break_off(error)
-                return
+    def event_row(self, event: Event) -> Row:
+        """Give the columns of `AUDIT_EVENTS`, likewise."""
+        return (
+            event.id.hex,
+            encode_timestamp(event.at),
+            event.action,
+            None if event.key_id is None else event.key_id.hex,
+            None if event.org_id is None else event.org_id.hex,
+            None if event.subject_id is None else event.subject_id.hex,
+            event.address,
+            event.request_id,
+            event.document,
+            event.detail,
+        )
+
+    def _later(self, batch: Batch, finished: Callable[[Batch], None], pause: float) -> None:
+        task = batch.loop.create_task(self._start_again(batch, finished, pause))
+        # The loop itself holds tasks only weakly.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start_again(self, batch: Batch, finished: Callable[[Batch], None], pause: float) -> None:
+        await asyncio.sleep(pause)
+        try:
+            if self._process is None or self._process.ended:
+                self._process = await _Process.start(
+                    (str(self._path), LOCK_PATIENCE, SQLITE_FIND, SQLITE_TOUCH, _INSERTS)
+                )
+        except OSError as error:
+            batch.trouble = f"the process that writes to {self._path} cannot be started: {error.strerror}"
+            self._retry(batch, finished)
+            return
+        self.start(batch, finished)
+
+    def _retry(self, batch: Batch, finished: Callable[[Batch], None], pause: float = START_PAUSE) -> None:
+        if batch.abandoned:
+            finished(batch)
+        else:
+            self._later(batch, finished, pause)
+
+    def _take(self, batch: Batch, finished: Callable[[Batch], None], answer: tuple[Any, ...] | None) -> None:
+        """Go by the answer to a batch; None: the process ended before it gave one, and the outcome is unknown."""
+        if answer is None:
+            batch.trouble = f"the process that writes to {self._path} has ended"
+            batch.again = True
+            self._retry(batch, finished)
+        elif answer[0] == sqlite_process.FAILED:
+            _, code, text = answer
+            batch.trouble = explain_code(code, text, self._path)
+            if is_locked_code(code):
+                self._retry(batch, finished, 0)
             else:
-                batch.done = True
-                return
-
-    def _disconnect(self) -> None:
-        """Drop the connection, and with it what is not committed; the next batch opens another."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+                batch.failure = batch.trouble
+                finished(batch)
+        else:
+            _note(batch, *answer[1:])
+            finished(batch)
 
 
-def _write(connection: sqlite3.Connection, batch: Batch) -> None:
-    """Find the callers, have them judged, insert what was decided: one transaction."""
-    # As a writer from the start: one that becomes a writer later cannot wait for a lock (SQLITE_BUSY_SNAPSHOT).
-    connection.execute("BEGIN IMMEDIATE")
-    callers, stale = _find(connection, batch.digests())
-    accepted = batch.judge(callers, _row)
-    try:
-        _insert(connection, accepted)
-    except (sqlite3.IntegrityError, ValueError):
-        connection.execute("ROLLBACK")
-        connection.execute("BEGIN IMMEDIATE")
-        _insert_singly(connection, accepted)
-    if stale:
-        connection.execute(sqlite_touch(len(stale)), (encode_timestamp(datetime.now(UTC)), *stale))
-    connection.execute("COMMIT")
-
-
-def _find(connection: sqlite3.Connection, digests: Sequence[bytes]) -> tuple[dict[bytes, Caller], list[str]]:
-    """Give the keys that are not revoked by digest, and the ids of those whose use has to be noted again."""
-    callers: dict[bytes, Caller] = {}
-    stale: list[str] = []
-    if digests:
-        noted = encode_timestamp(datetime.now(UTC) - LAST_USED_INTERVAL)
-        for digest, key, org_id, scopes, env, used in connection.execute(sqlite_find(len(digests)), digests).fetchall():
-            callers[digest] = Caller(UUID(key), UUID(org_id), decode_json(scopes), decode_json(env))
-            if used is None or used < noted:
-                stale.append(key)
-    return callers, stale
-
-
-def _row(key: NewKey) -> Row:
-    """Give the columns `INSERTED` as the types of `db.tables` keep them on SQLite."""
-    return (
-        key.id.hex,
-        key.org_id.hex,
-        key.prefix,
-        key.digest,
-        encode_json(key.name),
-        encode_json(key.scopes),
-        encode_json(key.env),
-        encode_json(key.extra),
-        encode_timestamp(key.created_at),
+def _task_of(batch: Batch) -> bytes:
+    """What the process is told of a batch."""
+    now = datetime.now(UTC)
+    batch.writes = batch.pending()
+    return sqlite_process.message(
+        {
+            "lookups": list(batch.lookups),
+            "known": {request.digest: request.known.columns for request in batch.writes if request.known is not None},
+            "entries": [(one.digest if one.known is not None else None, one.row, one.event) for one in batch.writes],
+            "again": batch.again,
+            "now": encode_timestamp(now),
+            "noted": encode_timestamp(now - LAST_USED_INTERVAL),
+        }
     )
 
 
-def _insert(connection: sqlite3.Connection, accepted: Sequence[Request]) -> None:
-    # Measured: one INSERT of many VALUES, or one from json_each(?), gives the interpreter lock away less often, but
-    # takes 1.5 and 2 times the processor time of this.
-    connection.executemany(SQLITE_INSERT, [request.row for request in accepted])
+def _note(
+    batch: Batch,
+    found: Mapping[bytes, tuple[Any, ...]],
+    refused: Mapping[int, tuple[str, str]],
+    stale: Sequence[bytes] = (),
+) -> None:
+    """Note what the process has told."""
+    batch.found = {digest: _known(*columns) for digest, columns in found.items()}
+    batch.stale = set(stale)
+    for number, (kind, text) in refused.items():
+        request = batch.writes[number]
+        if kind == sqlite_process.CONFLICT:
+            request.error = KeyConflict(text)
+        else:
+            # Not the driver's own message, which may show the value.
+            request.error = ValueError(f"a member of the key is no value of its column: {text}")
+    batch.done = True
 
 
-def _insert_singly(connection: sqlite3.Connection, accepted: Sequence[Request]) -> None:
-    """Insert row by row, so that one which the database refuses fails alone."""
-    for request in accepted:
+def _known(key: str, org_id: str, scopes: str, env: str) -> Known:
+    caller = Caller(UUID(key), UUID(org_id), decode_json(scopes), decode_json(env))
+    return Known(caller, (key, org_id, scopes, env))
+
+
+class _Process(asyncio.Protocol):
+    """The process, and our end of the line to it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._answered: Callable[[tuple[Any, ...] | None], None] | None = None
+        self.ended = False
+        """It answers no more."""
+
+    @classmethod
+    async def start(cls, settings: Sequence[Any]) -> "_Process":
+        """Start one.
+
+        Raises:
+            OSError: there can be none.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                # Isolated and without site-packages: it is there in 20 ms, and takes 12 MB.
+                command = [sys.executable, "-IS", sqlite_process.__file__, str(theirs.fileno())]
+                process = subprocess.Popen(  # noqa: ASYNC220, S603 - it takes 1 ms, and is our own program
+                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+                )
+            except OSError:
+                ours.close()
+                raise
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_connection(lambda: cls(process), sock=ours)
+        transport.write(sqlite_process.message(settings))
+        return protocol
+
+    def ask(self, task: bytes, answered: Callable[[tuple[Any, ...] | None], None]) -> None:
+        """Send a task; `answered` is called with the answer, or with None should the process end before."""
+        assert self._answered is None  # one at a time
+        assert self._transport is not None
+        self._answered = answered
+        self._transport.write(task)
+
+    def connection_made(self, transport: Any) -> None:
+        """The line is open."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of an answer."""
+        self._buffer += data
+        size = sqlite_process.LENGTH.size
+        if len(self._buffer) < size:
+            return
+        end = size + sqlite_process.LENGTH.unpack_from(self._buffer)[0]
+        if len(self._buffer) >= end:
+            answer = marshal.loads(memoryview(self._buffer)[size:end])  # noqa: S302 - our own process wrote it
+            del self._buffer[:end]
+            self._answer(answer)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """The process has ended, or we have closed the line."""
+        if not self.ended:
+            self.ended = True
+            # It is gone, or about to be: nobody waits for it longer than that takes.
+            self._process.kill()
+            self._process.wait()
+        if self._answered is not None:
+            self._answer(None)
+
+    async def aclose(self) -> None:
+        """Have it end."""
+        assert self._transport is not None
+        self.ended = True
+        self._transport.close()
         try:
-            connection.execute(SQLITE_INSERT, request.row)
-        except sqlite3.IntegrityError as error:
-            request.error = KeyConflict(str(error))
-        except ValueError as error:
-            request.error = error
+            await asyncio.to_thread(self._process.wait, END_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _answer(self, answer: tuple[Any, ...] | None) -> None:
+        answered, self._answered = self._answered, None
+        assert answered is not None  # it speaks only when it is asked
+        answered(answer)

@@ -41,5 +41,24 @@ API_KEYS: Final = sa.Table(
     sa.Column("last_used_at", Timestamp),
     sa.Column("revoked_at", Timestamp),
     sa.Column("created_at", Timestamp, nullable=False),
+    sa.Column("expires_at", Timestamp),
+    sa.Column("rotated_from", sa.Uuid),
     sa.CheckConstraint(f"length(digest) = {DIGEST_BYTES}", name="digest_length"),
+)
+
+# Neither foreign keys, which would cost each creation three look-ups, nor an index but that of the ids, which sort by
+# time.
+AUDIT_EVENTS: Final = sa.Table(
+    "audit_events",
+    METADATA,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("at", Timestamp, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Uuid),
+    sa.Column("org_id", sa.Uuid),
+    sa.Column("subject_id", sa.Uuid),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("document", sa.LargeBinary(DIGEST_BYTES)),
+    sa.Column("detail", sa.Text, nullable=False),
 )

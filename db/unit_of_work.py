@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
-from db.batch import Batch, Request, expire
+from db.audit import Refused
+from db.batch import Batch, Decide, Encoder, Request, expire
+from db.callers import Guesses
 from db.errors import DatabaseUnavailable
 from db.keys import Caller, NewKey
 
@@ -20,7 +22,7 @@ PATIENCE: Final = 0.05
 """Seconds after which a batch under way is held to be stuck, and whoever waits for it goes beside it."""
 
 
-class Engine(Protocol):
+class Engine(Encoder, Protocol):
     """Carries batches out, each in one transaction."""
 
     @property
@@ -37,13 +39,28 @@ class Engine(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Is told of every batch, on the loop; must not raise."""
+
+    def started(self, requests: int) -> None:
+        """A batch of so many requests has begun."""
+        ...
+
+    def finished(self, created: int, seconds: float) -> None:
+        """A batch is committed, or has failed; so many keys were made, it took so long."""
+        ...
+
+
 class UnitOfWork:
     """Looks keys up and inserts keys, many to a transaction. Belongs to the event loop of its first request."""
 
-    def __init__(self, engine: Engine, *, deadline: float) -> None:
+    def __init__(self, engine: Engine, *, deadline: float, observer: Observer | None = None) -> None:
         """Work on an engine; `deadline` is in seconds from a request's arrival."""
+        self._observer = observer
+        self._began: dict[Batch, float] = {}
         self._engine = engine
         self._deadline = deadline
+        self._guesses = Guesses()
         self._waiting: deque[Request] = deque()
         self._under_way: set[Batch] = set()
         self._woken = False
@@ -53,23 +70,33 @@ class UnitOfWork:
         self._closed = False
         self._idle: asyncio.Event | None = None
 
-    async def create_key(self, caller: bytes | None, decide: Callable[[Caller | None], NewKey]) -> NewKey:
+    async def create_key(self, caller: bytes | None, decide: Callable[[Caller | None], NewKey | Refused]) -> NewKey:
         """Insert the key that `decide` gives for the caller; return once it is durable.
 
         Args:
             caller: SHA-256 digest of the calling key's token; None for a request without one.
-            decide: judges the caller, None if it is unknown, revoked or not named, and gives the new key. It runs in
-                the engine's thread, perhaps after this request was cancelled, and must not block.
+            decide: judges the caller, None if it is unknown, revoked, expired or not named, and gives the new key, or a
+                refusal to record. It must not block. It may be called again, if the caller has changed meanwhile: what
+                it said before then came to nothing.
 
         Raises:
             DatabaseUnavailable: not done by the deadline; the key may yet come to exist.
             KeyConflict: the key's id, prefix or digest is taken, or there is no such organisation.
-            Exception: whatever `decide` raised.
+            Exception: whatever `decide` raised, or refused with.
         """
         return cast("NewKey", await self._enqueue(caller, decide))
 
+    async def admit(self, digest: bytes, decide: Callable[[Caller | None], Caller | Refused]) -> Caller:
+        """Let in the caller with this digest, as the database has it now; `decide` as for `create_key`.
+
+        Raises:
+            DatabaseUnavailable: not done by the deadline.
+            Exception: whatever `decide` raised, or refused with.
+        """
+        return cast("Caller", await self._enqueue(digest, decide))
+
     async def find_caller(self, digest: bytes) -> Caller | None:
-        """Find the key with this digest, as the database has it now; None if it is unknown or revoked.
+        """Find the key with this digest, as the database has it now; None if it is unknown, revoked or expired.
 
         Raises:
             DatabaseUnavailable: not done by the deadline.
@@ -87,7 +114,7 @@ class UnitOfWork:
                 timer.cancel()
         await self._engine.aclose()
 
-    def _enqueue(self, digest: bytes | None, decide: Callable[[Caller | None], NewKey] | None) -> asyncio.Future[Any]:
+    def _enqueue(self, digest: bytes | None, decide: Decide | None) -> asyncio.Future[Any]:
         if self._closed:
             raise DatabaseUnavailable("the database is being closed")
         loop = asyncio.get_running_loop()
@@ -111,8 +138,13 @@ class UnitOfWork:
             else:
                 requests = [waiting.popleft() for _ in range(MAX_BATCH)]
             batch = Batch(loop, requests)
+            if not batch.prepare(self._guesses, self._engine):
+                continue
             self._under_way.add(batch)
             self._started = time.monotonic()
+            if self._observer is not None:
+                self._began[batch] = self._started
+                self._observer.started(len(requests))
             self._engine.start(batch, self._finish)
         if waiting and len(self._under_way) < self._engine.concurrency and self._detour is None:
             self._detour = loop.call_later(PATIENCE, self._take_detour, loop)
@@ -129,9 +161,14 @@ class UnitOfWork:
 
     def _finish(self, batch: Batch) -> None:
         self._under_way.discard(batch)
+        # What has to be decided anew goes first: it has waited longest.
+        again = batch.learn(self._guesses)
+        self._waiting.extendleft(reversed(again))
         # First the next batch, so that the engine works while these are answered.
         self._start(batch.loop)
         batch.settle()
+        if self._observer is not None:
+            self._observer.finished(_created(batch), time.monotonic() - self._began.pop(batch))
         if self._idle is not None and not self._under_way:
             self._idle.set()
 
@@ -146,3 +183,8 @@ class UnitOfWork:
         moments = [moment for moment in upcoming if moment is not None]
         if moments:
             self._alarm = loop.call_later(min(moments) - now, self._expire, loop)
+
+
+def _created(batch: Batch) -> int:
+    """Keys that a batch has made."""
+    return sum(1 for request in batch.requests if request.row and request.error is None) if batch.done else 0

@@ -15,7 +15,14 @@ FORMS: Final = "sqlite:///file.db or postgresql://user@host:5432/name"
 STATEMENT_CACHE: Final = "prepared_statement_cache_size"
 """Option of SQLAlchemy's asyncpg dialect; 0 for a PgBouncer before 1.21 that pools by transaction."""
 
+ADVISORY_LOCK: Final = "advisory_lock"
+"""Option of ours: `off` for an engine of PostgreSQL's wire that has no advisory locks (YugabyteDB before 2025.1)."""
+
+DEFAULT_PORT: Final = 5432
+
 _SECRET_OPTIONS: Final = frozenset({"password", "sslpassword"})
+_FILES: Final = frozenset({"sslrootcert", "sslcert", "sslkey"})
+"""Options that name a file; the driver's own error does not say which one is missing."""
 _SEVERAL_HOSTS: Final = {"target_session_attrs": "read-write"}
 """Of several servers the primary is meant (libpq, «Parameter Key Words»)."""
 
@@ -29,6 +36,17 @@ class SQLiteURL:
     engine_name: Literal["sqlite"] = "sqlite"
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A server's address: a name, an IP address, or the folder of a socket."""
+
+    name: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.port}"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class PostgreSQLURL:
     """A server, or several of which one is the primary."""
@@ -38,6 +56,12 @@ class PostgreSQLURL:
     masked: str
     statement_cache: int | None
     """Prepared statements to keep; None: as many as the driver does."""
+    hosts: tuple[Host, ...] = ()
+    """Of several; none where the driver knows which one is meant."""
+    role: str = "any"
+    """Which of several hosts will do: `target_session_attrs` of libpq."""
+    advisory_lock: bool = True
+    """Whether an advisory lock keeps two migrations apart."""
     engine_name: Literal["postgresql"] = "postgresql"
 
 
@@ -80,7 +104,14 @@ def _postgresql(split: SplitResult) -> PostgreSQLURL:
     size = options.pop(STATEMENT_CACHE, None)
     if size is not None and not size.isdecimal():
         raise InvalidDatabaseURL(f"{STATEMENT_CACHE} in the database URL is not a number of statements")
-    if "," in split.netloc or "," in options.get("host", ""):
+    lock = options.pop(ADVISORY_LOCK, "on")
+    if lock not in {"on", "off"}:
+        raise InvalidDatabaseURL(f"{ADVISORY_LOCK} in the database URL is neither on nor off")
+    for name in _FILES & options.keys():
+        if not Path(options[name]).is_file():
+            raise InvalidDatabaseURL(f"{name} in the database URL names no file: {options[name]}")
+    hosts = _several_hosts(split, options)
+    if hosts:
         options = _SEVERAL_HOSTS | options
     secret = {name: MASK if name in _SECRET_OPTIONS else value for name, value in options.items()}
     plain = split._replace(scheme="postgresql")
@@ -88,6 +119,9 @@ def _postgresql(split: SplitResult) -> PostgreSQLURL:
         dsn=_unsplit(plain, split.netloc, options),
         masked=_unsplit(plain, _masked(split.netloc), secret),
         statement_cache=None if size is None else int(size),
+        hosts=hosts,
+        role=options.get("target_session_attrs", "any"),
+        advisory_lock=lock == "on",
     )
 
 
@@ -95,6 +129,32 @@ def _unsplit(split: SplitResult, netloc: str, options: dict[str, str]) -> str:
     # `urlunsplit` would leave the slashes out where there is no host, as before a socket's folder.
     query = f"?{urlencode(options, safe='/,*')}" if options else ""
     return f"{split.scheme}://{netloc}{split.path}{query}"
+
+
+def _several_hosts(split: SplitResult, options: dict[str, str]) -> tuple[Host, ...]:
+    """Read a list of hosts, of the URL itself or of its option `host`; empty if it names no more than one."""
+    names = unquote(split.netloc.rpartition("@")[2]) or options.get("host", "")
+    if "," not in names:
+        return ()
+    ports = options.get("port", str(DEFAULT_PORT)).split(",")
+    if not all(port.isdecimal() for port in ports):
+        raise InvalidDatabaseURL("a port in the database URL is not a number")
+    each = names.split(",")
+    if len(ports) not in {1, len(each)}:
+        raise InvalidDatabaseURL(f"the database URL names {len(each)} hosts and {len(ports)} ports")
+    if len(ports) == 1:
+        ports *= len(each)
+    return tuple(_host(name, int(port)) for name, port in zip(each, ports, strict=True))
+
+
+def _host(text: str, port: int) -> Host:
+    if text.startswith("/"):
+        return Host(text, port)
+    # An IPv6 address stands in brackets (RFC 3986, section 3.2.2).
+    name, bracket, rest = text.rpartition("]")
+    name, rest = (name.removeprefix("["), rest) if bracket else (text.partition(":")[0], text)
+    given = rest.partition(":")[2]
+    return Host(name, int(given or port))
 
 
 def _check_ports(split: SplitResult) -> None:

@@ -1,11 +1,11 @@
 """The operations of the tag `api-keys`."""
 
-from datetime import UTC, datetime
 from typing import Any, Final, NotRequired, TypedDict, cast
 
 from contract import Answer, Forbidden, Request, guarded_by
-from db import Caller, NewKey, uuid7
+from db import KEY_CREATED, Caller, NewKey, Refused, uuid7
 from handlers import tokens
+from handlers.audit import event_of, refused
 from handlers.credentials import WRITE, BearerToken, holds
 from handlers.services import Services
 
@@ -55,13 +55,17 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
     name, scopes, env = asked.get("name", ""), asked.get("scopes", []), asked.get("env", "test")
     token = tokens.make(env)
 
-    def decide(caller: Caller | None) -> NewKey:
+    def decide(caller: Caller | None) -> NewKey | Refused:
         if request.claim.digest is None:
             assert services.development is not None  # nobody else is anonymous
-            org_id = services.development
+            org_id, event = services.development, event_of(request, KEY_CREATED, None, services.development)
         else:
-            org_id = _permit(_MAY_WRITE.judge(caller), scopes, env).org_id
-        return NewKey(
+            caller = _MAY_WRITE.known(caller)
+            refusal = _MAY_WRITE.refusal_of(caller) or _refusal_of(caller, scopes, env)
+            if refusal is not None:
+                return refused(request, caller, refusal)
+            org_id, event = caller.org_id, event_of(request, KEY_CREATED, caller.id, caller.org_id)
+        key = NewKey(
             id=uuid7(),
             org_id=org_id,
             prefix=token.prefix,
@@ -70,21 +74,24 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
             scopes=scopes,
             env=env,
             extra={} if asked.keys() <= _OWN else {name: value for name, value in asked.items() if name not in _OWN},
-            created_at=datetime.now(UTC),
+            created_at=event.at,
+            event=event,
         )
+        event.subject_id = key.id
+        return key
 
     key = await services.units.create_key(request.claim.digest, decide)
     return Answer({**key.extra, "env": key.env, **_created(key, token)}, headers=_SHOWN_ONCE)
 
 
-def _permit(caller: Caller, scopes: object, env: object) -> Caller:
-    """A key gives only what it holds."""
+def _refusal_of(caller: Caller, scopes: object, env: object) -> Forbidden | None:
+    """Why a caller may not make this key: it gives only what it holds."""
     for index, scope in enumerate(scopes if isinstance(scopes, list) else [scopes]):
         if not holds(caller.scopes, scope):
-            raise Forbidden("The key does not hold this scope", ("body", "scopes", index))
+            return Forbidden("The key does not hold this scope", ("body", "scopes", index))
     if caller.env not in (env, LIVE):
-        raise Forbidden(f"A {caller.env} key makes only {caller.env} keys", ("body", "env"))
-    return caller
+        return Forbidden(f"A {caller.env} key makes only {caller.env} keys", ("body", "env"))
+    return None
 
 
 def _created(key: NewKey, token: tokens.Token) -> ApiKeyCreated:

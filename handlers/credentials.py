@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from contract import Forbidden, Request, Unauthorized
-from db import Caller
+from db import Caller, Refused
 from handlers import tokens
+from handlers.audit import refused
 from handlers.services import Services
 
 WRITE: Final = "api-keys:write"
@@ -52,26 +53,35 @@ class BearerToken:
         """Look the claim up.
 
         Raises:
-            Unauthorized: unknown or revoked.
+            Unauthorized: unknown, revoked or expired.
             Forbidden: the key does not hold the scope.
         """
         claim: Claim = request.claim
-        if claim.digest is not None:
-            services: Services = request.state
-            self.judge(await services.units.find_caller(claim.digest))
+        if claim.digest is None:
+            return
 
-    def judge(self, caller: Caller | None) -> Caller:
-        """The caller, if it may.
+        def decide(caller: Caller | None) -> Caller | Refused:
+            known = self.known(caller)
+            refusal = self.refusal_of(known)
+            return known if refusal is None else refused(request, known, refusal)
+
+        services: Services = request.state
+        await services.units.admit(claim.digest, decide)
+
+    @staticmethod
+    def known(caller: Caller | None) -> Caller:
+        """The caller, if there is one.
 
         Raises:
-            Unauthorized: unknown or revoked.
-            Forbidden: the key does not hold the scope.
+            Unauthorized: unknown, revoked or expired.
         """
         if caller is None:
             raise Unauthorized
-        if not holds(caller.scopes, self._scope):
-            raise Forbidden(f"The key should hold the scope {self._scope}")
         return caller
+
+    def refusal_of(self, caller: Caller) -> Forbidden | None:
+        """Why a caller may not call the operation, if it may not."""
+        return None if holds(caller.scopes, self._scope) else Forbidden(f"The key should hold the scope {self._scope}")
 
 
 def bearer_digest(headers: Sequence[bytes]) -> bytes | None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from contract import Forbidden, Request, Unauthorized, Verifiers
-from db import Caller
+from db import Caller, Refused
 from handlers import tokens
+from handlers.audit import refused
 from handlers.credentials import holds
 from handlers.services import Services
 
@@ -27,13 +28,18 @@ class TokenVerifier:
         # For `basic`, the token is the password, whatever the name.
         text = credentials[1] if isinstance(credentials, tuple) else credentials
         digest = tokens.read(text.encode("latin-1", "replace"))
-        caller = await services.units.find_caller(digest) if digest is not None else None
-        if caller is None:
+        if digest is None:
             raise Unauthorized
-        for scope in scopes:
-            if not holds(caller.scopes, scope):
-                raise Forbidden(f"The key should hold the scope {scope}")
-        return caller
+
+        def decide(caller: Caller | None) -> Caller | Refused:
+            if caller is None:
+                raise Unauthorized
+            for scope in scopes:
+                if not holds(caller.scopes, scope):
+                    return refused(request, caller, Forbidden(f"The key should hold the scope {scope}"))
+            return caller
+
+        return await services.units.admit(digest, decide)
 
 
 _TOKEN: Final = TokenVerifier()

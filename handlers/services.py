@@ -13,3 +13,5 @@ class Services:
     units: UnitOfWork
     development: UUID | None = None
     """The organisation for which a request without a token acts; None where nobody may be anonymous."""
+    document: bytes | None = None
+    """SHA-256 of the document in force, for the audit trail."""

@@ -3,4 +3,4 @@
 from imtegrate.main import app
 
 if __name__ == "__main__":
-    app()
+    app(prog_name="imtegrate")  # else help and shell completion would speak of `python -m imtegrate`

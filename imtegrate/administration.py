@@ -3,10 +3,22 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Connection
 
-from db import ApiKey, NewKey, create_organisation, find_key, insert_key, uuid7
+from db import (
+    KEY_CREATED,
+    ORGANISATION_CREATED,
+    ApiKey,
+    Event,
+    NewKey,
+    create_organisation,
+    find_key,
+    insert_key,
+    record,
+    uuid7,
+)
 from handlers import tokens
 from handlers.credentials import EVERYTHING
 
@@ -32,6 +44,8 @@ def create_organisation_with_key(name: str) -> Callable[[Connection], dict[str, 
             created_at=datetime.now(UTC),
         )
         insert_key(connection, key)
+        for action, subject in ((ORGANISATION_CREATED, org_id), (KEY_CREATED, key.id)):
+            record(connection, operator_event(action, org_id, subject))
         return {
             "org_id": str(org_id),
             "name": name,
@@ -44,6 +58,11 @@ def create_organisation_with_key(name: str) -> Callable[[Connection], dict[str, 
         }
 
     return create
+
+
+def operator_event(action: str, org_id: UUID, subject_id: UUID) -> Event:
+    """What the audit trail is told of an operator's doing."""
+    return Event(uuid7(), datetime.now(UTC), action, None, org_id, subject_id)
 
 
 def verify(text: str) -> Callable[[Connection], dict[str, Any]]:

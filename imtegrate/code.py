@@ -25,7 +25,7 @@ class HandlerCode:
 
     package: ModuleType
     verifiers: Verifiers
-    services: Callable[[UnitOfWork, UUID | None], Any]
+    services: Callable[[UnitOfWork, UUID | None, bytes], Any]
 
 
 def import_handlers(*, again: bool = False) -> HandlerCode:
@@ -69,5 +69,5 @@ def _prefer_local() -> bool:
     return imported is not None and Path(imported).parent != here / PACKAGE
 
 
-def _no_services(_units: UnitOfWork, _development: UUID | None) -> None:
+def _no_services(_units: UnitOfWork, _development: UUID | None, _document: bytes) -> None:
     """What handlers work with that ask for nothing."""

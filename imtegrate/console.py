@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
@@ -11,10 +12,16 @@ import typer
 from contract import DocumentError
 from contract.locate import with_positions
 from db import DatabaseError
+from imtegrate.configuration import InvalidConfiguration
+from imtegrate.escaping import visible
 from imtegrate.listening import CannotListen
+from imtegrate.tracing import TracingUnavailable
 
 UNFOLDED: Final = 1_000_000
 """Characters of a line that is never folded."""
+
+PATIENCE: Final = 1.0
+"""Seconds after which people are told that something is under way."""
 
 
 def fail(message: str) -> NoReturn:
@@ -32,8 +39,33 @@ def clear_errors() -> Iterator[None]:
         for fault in with_positions(error.faults):
             typer.echo(str(fault), err=True)
         raise typer.Exit(1) from None
-    except (DatabaseError, CannotListen) as error:
+    except (DatabaseError, CannotListen, InvalidConfiguration, TracingUnavailable) as error:
         fail(" ".join(str(error).split()))
+
+
+@contextmanager
+def progress(doing: str) -> Iterator[None]:
+    """Show on a terminal that something is under way, once it takes over a second."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    over = threading.Event()
+
+    def show() -> None:
+        if over.wait(PATIENCE):
+            return
+        from rich.console import Console  # noqa: PLC0415 (only what is slow already pays for it)
+
+        with Console(stderr=True).status(doing):
+            over.wait()
+
+    shown = threading.Thread(target=show, name="imtegrate-progress", daemon=True)
+    shown.start()
+    try:
+        yield
+    finally:
+        over.set()
+        shown.join()
 
 
 def print_json(value: Any) -> None:
@@ -52,12 +84,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*[Text(_visible(cell)) for cell in row])
+        table.add_row(*[Text(visible(cell)) for cell in row])
     # Where nobody looks at it, no cell is folded: it may be searched.
     console = Console() if sys.stdout.isatty() else Console(width=UNFOLDED)
     console.print(table)
-
-
-def _visible(text: str) -> str:
-    """Names are anybody's text: control and bidirectional characters must not steer the terminal."""
-    return "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in text)

@@ -8,9 +8,9 @@ import typer
 
 from contract import Fault, compile_contract, load
 from contract.locate import with_positions
-from imtegrate.console import clear_errors, print_json, print_table
-from imtegrate.options import AsJSON, DatabaseURL, Spec
-from imtegrate.settings import DEFAULT_DATABASE_URL, default_spec
+from imtegrate.console import clear_errors, print_json, print_table, progress
+from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL, Spec
+from imtegrate.settings import default_spec
 
 
 def check(
@@ -32,7 +32,8 @@ def check(
     if explain:
         _explain(path, as_json=as_json)
         return
-    faults = with_positions(faults_of(path))
+    with progress(f"Checking {path}"):
+        faults = with_positions(faults_of(path))
     if as_json:
         print_json([_fault_as_json(fault) for fault in faults])
     else:
@@ -101,7 +102,7 @@ def diff(
     """
     from contract.diff import compare  # noqa: PLC0415
 
-    with clear_errors():
+    with clear_errors(), progress(f"Comparing {old} and {new}"):
         changes = compare(compile_contract(load(old)), compile_contract(load(new)))
     if as_json:
         print_json([change.as_json() for change in changes])

@@ -1,4 +1,4 @@
-"""`orgs`, `keys` and `db`: what looks after the database."""
+"""`orgs` and `keys`: who may make keys, and which there are."""
 
 import asyncio
 import sys
@@ -12,14 +12,12 @@ from sqlalchemy import Connection
 from db import Database, list_keys, revoke_key
 from imtegrate.administration import create_organisation_with_key, key_as_json, timestamp, verify
 from imtegrate.console import clear_errors, fail, print_json, print_table
-from imtegrate.options import AsJSON, DatabaseURL
-from imtegrate.settings import DEFAULT_DATABASE_URL
+from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL
 
 T = TypeVar("T")
 
 orgs = typer.Typer(help="Organisations.", no_args_is_help=True, rich_markup_mode=None)
 keys = typer.Typer(help="API keys of every organisation.", no_args_is_help=True, rich_markup_mode=None)
-database = typer.Typer(help="The database.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @orgs.command("create")
@@ -89,25 +87,6 @@ def keys_verify(*, as_json: AsJSON = False, database_url: DatabaseURL = DEFAULT_
         typer.echo(f"imtegrate: {verdict['reason']}", err=True)
     if not verdict["valid"]:
         raise typer.Exit(1)
-
-
-@database.command("upgrade")
-def db_upgrade(*, database_url: DatabaseURL = DEFAULT_DATABASE_URL) -> None:
-    """Bring the schema of the database up to date.
-
-    Example: imtegrate db upgrade --database-url postgresql://imtegrate@localhost/imtegrate
-    """
-
-    async def upgrade() -> str:
-        opened = Database(database_url)
-        try:
-            await opened.upgrade()
-        finally:
-            await opened.aclose()
-        return opened.masked_url
-
-    with clear_errors():
-        typer.echo(f"{asyncio.run(upgrade())}: up to date", err=True)
 
 
 def _with_database(url: str, work: Callable[[Connection], T]) -> T:

@@ -3,7 +3,7 @@
 import socket
 from typing import Final
 
-BACKLOG: Final = 2048
+DEFAULT_BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""
 
 
@@ -11,8 +11,8 @@ class CannotListen(OSError):
     """The address is used, not ours, or not allowed."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
+def listen(host: str, port: int, backlog: int = DEFAULT_BACKLOG) -> socket.socket:
+    """A listening socket, with `backlog` connections that may wait to be accepted.
 
     Raises:
         CannotListen: with what is wrong, and how to mend it.
@@ -22,7 +22,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(BACKLOG)
+        listener.listen(backlog)
     except OSError as error:
         raise CannotListen(
             f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with --host or --port"

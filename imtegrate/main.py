@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from imtegrate import document_commands, key_commands, serving_commands
+from imtegrate import (
+    database_commands,
+    document_commands,
+    fuzz_command,
+    key_commands,
+    serving_commands,
+    settings_command,
+)
+from imtegrate.configuration import apply
+from imtegrate.console import clear_errors
 
 app = typer.Typer(
     name="imtegrate",
@@ -18,6 +27,7 @@ app = typer.Typer(
 
 @app.callback()
 def main(
+    context: typer.Context,
     *,
     _version: Annotated[
         bool,
@@ -30,6 +40,8 @@ def main(
     ] = False,
 ) -> None:
     """API keys by the document: openapi.json is the service."""
+    with clear_errors():
+        apply(context)
 
 
 def _show_version(*, shown: bool) -> None:
@@ -38,9 +50,10 @@ def _show_version(*, shown: bool) -> None:
         raise typer.Exit
 
 
-for commands in (serving_commands.COMMANDS, document_commands.COMMANDS):
+for commands in (serving_commands.COMMANDS, document_commands.COMMANDS, fuzz_command.COMMANDS):
     for command in commands:
         app.command()(command)
+app.command()(settings_command.settings)
 app.add_typer(key_commands.orgs, name="orgs")
 app.add_typer(key_commands.keys, name="keys")
-app.add_typer(key_commands.database, name="db")
+app.add_typer(database_commands.database, name="db")

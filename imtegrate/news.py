@@ -15,18 +15,26 @@ class News:
     def reloaded(self, before: Contract, after: Contract) -> None:
         """Another edition is in force."""
         for line in changes_between(before, after):
-            logger.info("%s", line)
-        logger.info("the document %s is in force", after.document.path)
+            self.told(line)
+        self.told(f"the document {after.document.path} is in force")
 
     def refused(self, faults: Sequence[Fault]) -> None:
         """The document cannot be served: the last good one stays in force."""
         for fault in with_positions(faults):
-            logger.error("%s", fault)
-        logger.error("the last good document stays in force")
+            self.warned(str(fault))
+        self.warned("the last good document stays in force")
 
     def broken(self, error: Exception) -> None:
         """The handlers cannot be imported: the last good ones stay in force."""
-        logger.error("the handlers cannot be imported, and the last good ones stay in force: %s", place_of(error))
+        self.warned(f"the handlers cannot be imported, and the last good ones stay in force: {place_of(error)}")
+
+    def told(self, line: str) -> None:
+        """Something has changed."""
+        logger.info("%s", line)
+
+    def warned(self, line: str) -> None:
+        """Something is wrong."""
+        logger.error("%s", line)
 
 
 def changes_between(before: Contract, after: Contract) -> list[str]:

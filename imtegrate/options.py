@@ -1,16 +1,18 @@
 """Options that several commands take, each said once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from imtegrate.settings import DEFAULT_DATABASE_URL
+DEFAULT_DATABASE_URL: Final = "sqlite:///imtegrate.db"
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8000
 
-Spec = Annotated[
-    Path | None,
-    typer.Option(help="The OpenAPI document. Default: ./openapi.json where there is one, else the installed one."),
-]
+SPEC: Final = typer.Option(
+    help="The OpenAPI document. Default: ./openapi.json where there is one, else the installed one."
+)
+Spec = Annotated[Path | None, SPEC]
 Host = Annotated[str, typer.Option(envvar="IMTEGRATE_HOST", help="The address to listen on.")]
 Port = Annotated[int, typer.Option(envvar="IMTEGRATE_PORT", min=0, max=65535, help="The port; 0 takes a free one.")]
 DatabaseURL = Annotated[
@@ -22,10 +24,3 @@ DatabaseURL = Annotated[
     ),
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print one JSON value, and nothing else.")]
-Workers = Annotated[int, typer.Option(envvar="IMTEGRATE_WORKERS", min=1, help="Serving processes.")]
-MaxBodySize = Annotated[
-    int, typer.Option(envvar="IMTEGRATE_MAX_BODY_SIZE", min=1, help="Bytes that a request's body may have.")
-]
-Deadline = Annotated[
-    float, typer.Option(envvar="IMTEGRATE_DEADLINE", min=0.1, help="Seconds that a request waits for the database.")
-]

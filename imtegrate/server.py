@@ -3,21 +3,27 @@
 import asyncio
 import multiprocessing
 import os
+import resource
 import signal
 import socket
+import tempfile
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from threading import Thread
 from typing import Final, Literal
 
 import uvicorn
 import uvloop
+from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors import Multiprocess
 
 from contract import ASGIApp, Contract
-from imtegrate.logs import configure_logging
+from imtegrate.limits import Limits
+from imtegrate.listening import DEFAULT_BACKLOG
+from imtegrate.metrics import SHARED_FOLDER
 from imtegrate.news import News
-from imtegrate.protocol import Protocol
+from imtegrate.protocol import Config, Protocol
 from imtegrate.service import Service
 from imtegrate.settings import ServiceSettings
 from imtegrate.watching import follow
@@ -27,6 +33,9 @@ SHUTDOWN_TIMEOUT: Final = 10
 
 START_TIMEOUT: Final = 30
 """Seconds that a worker has to begin."""
+
+OTHER_FILES: Final = 64
+"""Files that a process has open beside its connections: database, log, event loop."""
 
 Announce = Callable[[], None]
 
@@ -45,8 +54,13 @@ def run(
     else:
         # What is wrong is said once, before there are workers to say it each.
         contract = uvloop.run(_try_out(settings))
-        config = _config(partial(_make_worker, settings), settings.workers)
-        _Supervisor(config, [listener], lambda: announce(contract)).run()
+        config = _config(
+            partial(_make_worker, settings), settings.workers, limits=_limits_of(settings), backlog=settings.backlog
+        )
+        # Set only now: the supervisor counts nothing.
+        with tempfile.TemporaryDirectory(prefix="imtegrate-metrics-") as folder:
+            os.environ[SHARED_FOLDER] = folder
+            _Supervisor(config, [listener], lambda: announce(contract), Path(folder)).run()
 
 
 def run_app(app: ASGIApp, listener: socket.socket, announce: Announce) -> None:
@@ -73,14 +87,38 @@ async def _serve(
     await service.start()
     _end_quietly()
     following = asyncio.ensure_future(follow(service, settings.spec)) if settings.development else None
-    config = _config(lambda: service, workers=1)
+    config = _config(lambda: service, workers=1, limits=_limits_of(settings), backlog=settings.backlog)
     await _Server(config, lambda: announce(service.edition.contract)).serve(sockets=[listener])
     if following is not None:
         following.cancel()
 
 
-def _config(make_app: Callable[[], ASGIApp], workers: int, lifespan: Literal["on", "off"] = "on") -> uvicorn.Config:
-    return uvicorn.Config(
+def _limits_of(settings: ServiceSettings) -> Limits:
+    return Limits(
+        request_timeout=settings.request_timeout,
+        keep_alive_timeout=settings.keep_alive_timeout,
+        max_connections=_allow_connections(settings.max_connections),
+    )
+
+
+def _allow_connections(wanted: int) -> int:
+    """Raise the limit of open files as far as we may; how many connections it leaves, at most `wanted`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + OTHER_FILES
+    if soft < needed:
+        soft = min(needed, hard) if hard != resource.RLIM_INFINITY else needed
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, min(wanted, soft - OTHER_FILES))
+
+
+def _config(
+    make_app: Callable[[], ASGIApp],
+    workers: int,
+    lifespan: Literal["on", "off"] = "on",
+    limits: Limits | None = None,
+    backlog: int = DEFAULT_BACKLOG,
+) -> Config:
+    config = Config(
         make_app,
         factory=True,
         workers=workers,
@@ -92,12 +130,15 @@ def _config(make_app: Callable[[], ASGIApp], workers: int, lifespan: Literal["on
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        backlog=backlog,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
     )
+    config.limits = limits or Limits()
+    return config
 
 
 def _make_worker(settings: ServiceSettings) -> Service:
-    configure_logging()
+    settings.configure_logging()
     Thread(target=_end_with_supervisor, name="imtegrate-supervisor", daemon=True).start()
     return Service(settings)
 
@@ -119,15 +160,24 @@ def _end_quietly() -> None:
 class _Supervisor(Multiprocess):
     """Keeps the workers alive, and tells when the first ones are ready."""
 
-    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], announce: Announce) -> None:
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], announce: Announce, metrics: Path) -> None:
         super().__init__(config, sockets)
         self._announce = announce
+        self._metrics = metrics
 
     def init_processes(self) -> None:
         """Start the workers."""
         super().init_processes()
         if all(process.wait_until_ready(START_TIMEOUT, self.should_exit) for process in self.processes):
             self._announce()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that have died: what they had in hand is over, what they counted stays."""
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        for process in before:
+            if process not in self.processes:
+                mark_process_dead(process.pid, str(self._metrics))  # type: ignore[no-untyped-call] # it ships no types
 
     def handle_hup(self) -> None:
         """Have every worker reload the document, where uvicorn would replace the workers."""

@@ -16,12 +16,17 @@ from contract.problem import ServiceUnavailable
 from contract.reload import Swappable
 from contract.security import Security
 from db import Database, DatabaseUnavailable, ensure_organisation
+from imtegrate.access_log import AccessLog
 from imtegrate.beside import beside
 from imtegrate.code import HandlerCode, import_handlers
+from imtegrate.dev_console import Console, ConsoleNews, RequestLines
+from imtegrate.last_edit import LastEdit
 from imtegrate.loopback import LoopbackOnly
-from imtegrate.metrics import Observed, make_registry
+from imtegrate.metrics import Metrics, Observed
 from imtegrate.news import News
+from imtegrate.request_ids import RequestIds
 from imtegrate.settings import ServiceSettings
+from imtegrate.tracing import Tracing, make_tracing
 
 logger = logging.getLogger("imtegrate")
 
@@ -89,10 +94,19 @@ class Service:
             InvalidDatabaseURL: the URL is none that we know.
         """
         self._settings = settings
-        self._news = news or News()
+        self._console = Console() if settings.development else None
         self._edition = Edition.compile(settings.spec, import_handlers())
-        self._database = Database(settings.database_url, deadline=settings.deadline)
-        self._registry = make_registry()
+        self._last_edit = LastEdit(self._edition.contract) if settings.development else None
+        told = news or (ConsoleNews(self._console) if self._console is not None else News())
+        self._news = [told, *([self._last_edit] if self._last_edit else [])]
+        self._metrics = Metrics()
+        self._database = Database(
+            settings.database_url,
+            deadline=settings.deadline,
+            connections=settings.connections,
+            observer=self._metrics,
+        )
+        self._tracing: Tracing | None = None
         self._development: UUID | None = None
         self._swappable: Swappable | None = None
         self._app: ASGIApp | None = None
@@ -109,9 +123,11 @@ class Service:
 
         Raises:
             DatabaseError: it cannot be reached, or its schema is not ours.
+            TracingUnavailable: traces are asked for, and their library is not installed.
         """
         if self._app is not None:
             return
+        self._tracing = make_tracing()
         if self._settings.development or self._database.engine_name == "sqlite":
             await self._database.upgrade()
         else:
@@ -121,8 +137,16 @@ class Service:
                 lambda connection: ensure_organisation(connection, DEVELOPMENT)
             )
         self._swappable = Swappable(self._build(self._edition))
-        app = Observed(self._swappable, self._registry)
-        self._app = LoopbackOnly(app) if self._settings.development else app
+        app: ASGIApp = Observed(self._swappable, self._metrics)
+        if self._settings.development:
+            app = LoopbackOnly(app)
+        if self._settings.access_log:
+            app = AccessLog(app)
+        if self._console is not None:
+            app = RequestLines(app, self._console)
+        if self._tracing is not None:
+            app = self._tracing.middleware(app)
+        self._app = RequestIds(app)
         _settle_garbage_collector()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_soon)
 
@@ -131,6 +155,8 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await self._database.aclose()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
 
     async def reload(self, *, with_handlers: bool = False) -> None:
         """Compile document (and handlers) aside, and swap them in between two requests.
@@ -144,14 +170,17 @@ class Service:
                 edition = await asyncio.to_thread(Edition.compile, self._settings.spec, code)
                 app = self._build(edition)
             except DocumentError as error:
-                self._news.refused(error.faults)
+                for news in self._news:
+                    news.refused(error.faults)
                 return
             except Exception as error:  # noqa: BLE001 (whatever a handler module raises when it is imported)
-                self._news.broken(error)
+                for news in self._news:
+                    news.broken(error)
                 return
             before, self._edition = self._edition, edition
             self._swappable.swap(app)
-            self._news.reloaded(before.contract, edition.contract)
+            for news in self._news:
+                news.reloaded(before.contract, edition.contract)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection of ASGI."""
@@ -179,8 +208,8 @@ class Service:
             contract,
             bind(contract, code.package),
             verifiers=code.verifiers,
-            beside=beside(contract, self._database, self._registry),
-            state=code.services(self._database.units, self._development),
+            beside=beside(contract, self._database, self._metrics.registry, self._last_edit),
+            state=code.services(self._database.units, self._development, contract.document.digest),
             max_body_size=self._settings.max_body_size,
             translate={DatabaseUnavailable: lambda _: ServiceUnavailable()},
         )

@@ -6,17 +6,16 @@ The PostgreSQL server is the one of `IMTEGRATE_TEST_DATABASE_URL`, whose user ma
 import asyncio
 import os
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
-from postgresql_server import PostgreSQLServer
+from postgresql_server import postgresql_server
 from running import DOCUMENT, Serving, create_organisation, imtegrate, running
+
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
@@ -25,11 +24,8 @@ def server_url() -> Iterator[str]:
     if url is not None:
         yield url
         return
-    # Not pytest's folder: only its owner may enter that, and a socket's path has 107 characters at most.
-    with tempfile.TemporaryDirectory(prefix="imtegrate-") as folder:
-        server = PostgreSQLServer(Path(folder), "fsync=off", "max_connections=200")
+    with postgresql_server() as server:
         yield server.url
-        server.stop()
 
 
 @pytest.fixture(scope="session")

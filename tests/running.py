@@ -59,6 +59,15 @@ def free_port() -> int:
         return port
 
 
+def workers_of(service: Running) -> list[int]:
+    """The process ids of the workers of `serve --workers`."""
+    supervisor = service.process.pid
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    # Beside them runs multiprocessing's resource tracker; one that was killed has no command line any more.
+    return [pid for pid, command in commands.items() if b"spawn_main" in command]
+
+
 @contextmanager
 def running(
     *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, path: str = "/healthz"
@@ -262,6 +271,13 @@ class Wire:
         while not head.endswith(b"\r\n\r\n"):
             head += self._socket.recv(1)
         return int(head.split()[1])
+
+    def rest(self) -> bytes:
+        """Everything until the service closes the connection."""
+        pieces = []
+        while piece := self._socket.recv(1 << 16):
+            pieces.append(piece)
+        return b"".join(pieces)
 
     def ended(self) -> bool:
         """Whether the service has closed the connection, once nothing more comes."""

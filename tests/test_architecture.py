@@ -15,7 +15,7 @@ MAY_IMPORT = {
 }
 """By package: the packages of ours that it may import."""
 
-OUTSIDE = {"tests", "bench", "running", "editing", "pytest"}
+OUTSIDE = {"tests", "bench", "running", "editing", "postgresql_server", "pytest"}
 """What no package of ours may import: it is not installed with them."""
 
 MODULES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))

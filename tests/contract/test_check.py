@@ -18,6 +18,11 @@ POST = "/paths/~1v1~1api-keys/post"
 
 FAULTS: dict[str, tuple[list[Operation], str, str]] = {
     "invalid against 3.1": ([("remove", "/info/title")], "/info", "title"),
+    "an operation that is no object": (
+        [("add", "/paths/~1v1~1api-keys/get", None)],
+        "/paths/~1v1~1api-keys/get",
+        "null is not of type",
+    ),
     "a dangling $ref of a schema": (
         [("replace", f"{CREATE}/properties/name", {"$ref": "#/components/schemas/No"})],
         f"{CREATE}/properties/name/$ref",
@@ -131,6 +136,7 @@ def test_all_at_once(tmp_path: Path) -> None:
     """Faults of different kinds are named together, each with the line and column of its place."""
     apart = {
         "invalid against 3.1",
+        "an operation that is no object",
         "two paths that cannot be told apart",
         "a dangling $ref of a schema",
         "a remote $ref",

@@ -79,6 +79,11 @@ def query(text: str) -> dict[str, Any]:
     return {"path": f"/v1/api-keys?{text}"}
 
 
+def typed(media_type: str, content: bytes = b"text") -> dict[str, Any]:
+    """A request with a body of this media type."""
+    return {"content": content, "headers": {"Content-Type": media_type}}
+
+
 def at(*loc: Any) -> list[Any]:
     """Where in the body."""
     return ["body", *loc]
@@ -188,6 +193,17 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
     "propertyNames": (
         [("add", f"{CREATE}/propertyNames", {"maxLength": 6})],
         [Seen(422, {"name": "ab", "toolongname": 1})],
+    ),
+    "propertyNames beside values": (
+        [prop("n", {"type": "object", "propertyNames": {"minLength": 2}, "additionalProperties": {"type": "integer"}})],
+        [
+            refused(
+                {"name": "ab", "n": {"a": "x", "bc": "y"}},
+                (at("n", "a", "[key]"), "string_too_short"),
+                (at("n", "a"), "int_parsing"),
+                (at("n", "bc"), "int_parsing"),
+            ),
+        ],
     ),
     "type list": (
         [prop("limit", {"type": ["integer", "null"]}), ("add", f"{CREATED}/properties/limit", {})],
@@ -560,6 +576,17 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
             ),
         ],
     ),
+    "cookie object": (
+        [
+            parameter("at", "cookie", {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}),
+            parameter("by", "query", {"type": "object", "properties": {"x": {"type": "boolean"}}}),
+        ],
+        [
+            ok({"name": "ab"}, send={"headers": {"cookie": "x=1"}}),
+            ok({"name": "ab"}, send={"headers": {"cookie": "x=1"}}, **query("x=true")),
+            refused({"name": "ab"}, (["query", "by", "x"], "bool_parsing"), **query("x=1")),
+        ],
+    ),
     "boolean parameter": (
         [parameter("dry", "query", {"type": "boolean"})],
         [ok(**query("dry=true")), refused({"name": "ab"}, (["query", "dry"], "bool_parsing"), **query("dry=perhaps"))],
@@ -605,6 +632,24 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
                 holds={"name": "parts", "scopes": ["a", "b"]},
             ),
             Seen(422, send={"content": b"junk", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}),
+        ],
+    ),
+    "text in a charset": (
+        [
+            ("replace", f"{POST}/requestBody/content", {"text/plain": {"schema": {"type": "string", "minLength": 9}}}),
+        ],
+        [
+            refused(None, (at(), "string_unicode"), send=typed("text/plain; charset=undefined")),
+            refused(None, (at(), "string_unicode"), send=typed("text/plain; charset=idna", b"xn--a.b")),
+            refused(None, (at(), "string_unicode"), send=typed("text/plain; charset=unicode_escape", b"\\ud800")),
+            refused(None, (at(), "string_too_short"), send=typed("text/plain; charset*=utf-8''utf-8")),
+        ],
+    ),
+    "a boundary in extended notation": (
+        [("replace", f"{POST}/requestBody/content", {"multipart/form-data": {"schema": {"type": "object"}}})],
+        [
+            Seen(201, send=typed("multipart/form-data; boundary*=utf-8''B", b"--B--\r\n")),
+            Seen(422, send=typed("multipart/form-data; boundary*=utf-8''%E2%82%AC", b"--B--\r\n")),
         ],
     ),
     "a media-type range": (

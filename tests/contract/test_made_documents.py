@@ -14,7 +14,7 @@ from contract import compile_contract, load
 from contract.check import check
 from contract.fault import DocumentError
 from contract.mock import mock_app
-from imtegrate.beside import Static
+from imtegrate.representation import Static
 from running import running
 
 DOCUMENTS: Final = 60

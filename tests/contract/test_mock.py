@@ -31,6 +31,9 @@ PET = {
 CAT = {"id": 7, "name": "Tom", "kind": "cat"}
 DOG = {"id": 8, "name": "Rex", "kind": "dog"}
 
+WRONG = {"wrong": {"value": {"wrong": True}}, "odd": {"value": {"odd": True}}}
+SCHEMES = {"digest": {"type": "http", "scheme": "digest"}, "token": {"type": "http", "scheme": "bearer"}}
+
 
 def json_of(schema: Any, **more: Any) -> dict[str, Any]:
     """A `content` map of JSON."""
@@ -84,7 +87,13 @@ PETS = document_with(
                 "requestBody": {"required": True, "content": json_of({"$ref": "#/components/schemas/Pet"})},
                 "responses": {
                     "201": {"description": "Made", "content": json_of({"$ref": "#/components/schemas/Pet"})},
-                    "400": {"description": "Wrong", "content": json_of({"type": "object"}, example={"wrong": True})},
+                    "400": {
+                        "description": "Wrong",
+                        "content": json_of(
+                            {"type": "object"},
+                            examples=WRONG,
+                        ),
+                    },
                     "401": {"description": "Who?", "content": json_of({"type": "object"}, example={"who": "you"})},
                 },
             }
@@ -204,3 +213,95 @@ def test_schemathesis_finds_nothing(name: str, tmp_path: Path) -> None:
         options = ["--checks", checks, "--max-examples", "30", "--seed", "1", "--no-color", "-H", "X-Key: any"]
         done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+TODO = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string", "example": "Wash"},
+        "note": {"type": "string"},
+        "rank": {"type": "integer", "example": "none"},
+        "below": {"type": "array", "items": {"$ref": "#/components/schemas/Todo"}},
+    },
+}
+
+TODOS = document_with(
+    paths={
+        "/todo": {
+            "get": {
+                "parameters": [{"name": "q", "in": "query"}],
+                "responses": {
+                    "204": {"description": "Nothing"},
+                    "200": {"description": "All", "content": json_of({"$ref": "#/components/schemas/Todo"})},
+                },
+            }
+        },
+        "/xml": {
+            "get": {
+                "responses": {
+                    "200": {
+                        "description": "As XML",
+                        "content": {
+                            "application/xml": {
+                                "schema": {"type": "object", "xml": {"name": "todo"}},
+                                "example": {"id": 1, "tags": ["a", "b<"]},
+                            },
+                            **json_of({"type": "object"}),
+                        },
+                    }
+                }
+            }
+        },
+        "/digest": {
+            "get": {"security": [{"digest": []}, {"token": []}], "responses": {"200": {"description": "Known"}}}
+        },
+    },
+    components={
+        "schemas": {"Todo": TODO},
+        "securitySchemes": {
+            "digest": {"type": "http", "scheme": "digest"},
+            "token": {"type": "http", "scheme": "bearer"},
+        },
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def todos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a mock whose document gives no whole examples."""
+    folder = tmp_path_factory.mktemp("todos")
+    with running("mock", "--spec", written(folder, TODOS), cwd=folder) as service, service.client() as opened:
+        yield opened
+
+
+def test_an_answer_is_composed_in_full(todos: httpx.Client) -> None:
+    """Every declared member is there, by its own valid example or kind; of statuses of success the lowest."""
+    answer = todos.get("/todo", params={"q": "anything"})
+    assert answer.status_code == 200
+    below = answer.json().pop("below")
+    assert list(answer.json()) == ["title", "note", "rank", "below"]
+    assert {**answer.json(), "below": None} == {"title": "Wash", "note": "string", "rank": 0, "below": None}
+    assert below[0]["title"] == "Wash"
+    assert below[0]["below"] == [{}], "what recurs ends"
+
+
+def test_xml_answers(todos: httpx.Client) -> None:
+    """The first media type is preferred where all are liked alike; XML is written as its schema names it."""
+    answer = todos.get("/xml")
+    assert answer.headers["Content-Type"] == "application/xml"
+    assert answer.text == "<todo><id>1</id><tags>a</tags><tags>b&lt;</tags></todo>"
+    assert todos.get("/xml", headers={"Accept": "application/json"}).json() == {}
+
+
+def test_a_challenge_names_its_scheme(todos: httpx.Client) -> None:
+    """Without credentials `WWW-Authenticate` names every scheme that would do."""
+    answer = todos.get("/digest")
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Digest realm="api", Bearer')
+
+
+def test_a_refusal_is_the_example_that_is_preferred(client: httpx.Client) -> None:
+    """`example=` chooses among the document's answers to invalid requests too; a name that is not there is 404."""
+    key = {"X-Key": "any"}
+    answer = client.post("/pets", params={"__example": "odd"}, json={"name": ""}, headers=key)
+    assert (answer.status_code, answer.json()) == (400, {"odd": True})
+    assert client.post("/pets", params={"__example": "no"}, json={"name": ""}, headers=key).status_code == 404

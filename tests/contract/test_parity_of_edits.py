@@ -393,6 +393,10 @@ APPLICATIONS: Final[dict[str, tuple[Application, list[Sent]]]] = {
         _of_body(Formats),
         bodies({}, uuid=FORMATTED, at=FORMATTED, day=FORMATTED, clock=FORMATTED, lasting=FORMATTED),
     ),
+    "names of members": (
+        _of_body(dict[Annotated[str, Field(min_length=2)], int]),
+        [Sent(body) for body in ({}, {"a": 1}, {"ab": "x"}, {"a": "x"}, {"ab": [], "c": 2, "d": None}, [], None)],
+    ),
     "recursion": (
         _of_body(Tree),
         bodies({"value": 1}, below=[[{"value": 1}], [{"value": "x", "below": [{}, {"value": None}]}], [1]]),

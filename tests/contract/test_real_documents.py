@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from contract import compile_contract, load
 from contract.check import check
 from contract.mock import mock_app
-from imtegrate.beside import Static
+from imtegrate.representation import Static
 from running import running
 
 FASTAPI: Final = "fastapi==0.165.0"

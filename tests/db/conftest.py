@@ -6,7 +6,6 @@ The server is the one of `IMTEGRATE_TEST_DATABASE_URL`, whose user may create da
 import asyncio
 import os
 import secrets
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ import asyncpg
 import pytest
 
 from db import ApiKey, Caller, Database, NewKey, ensure_organisation, insert_key, list_keys, uuid7
-from postgresql_server import PostgreSQLServer
+from postgresql_server import postgresql_server
+
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
@@ -29,11 +29,8 @@ def server_url() -> Iterator[str]:
     if url is not None:
         yield url
         return
-    # Not pytest's folder: only its owner may enter that, and a socket's path has 107 characters at most.
-    with tempfile.TemporaryDirectory(prefix="imtegrate-") as folder:
-        server = PostgreSQLServer(Path(folder), "fsync=off", "max_connections=200")
+    with postgresql_server() as server:
         yield server.url
-        server.stop()
 
 
 @pytest.fixture

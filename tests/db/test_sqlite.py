@@ -186,18 +186,46 @@ def test_a_lock_beyond_the_deadline_is_given_up(sqlite_url: str, sqlite_path: Pa
     asyncio.run(scenario())
 
 
-def test_a_full_disk_is_a_reason(sqlite_url: str, opened: Any) -> None:
-    """When the file cannot grow, requests fail with that reason; when it can again, the next one works."""
+def test_a_full_disk_is_a_reason(tmp_path: Path, opened: Any) -> None:
+    """When the disk is full, requests fail with that reason; when it has room again, the next one works."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True)
+
+    async def scenario() -> None:
+        async with opened(f"sqlite:///{folder}/imtegrate.db") as scene:
+            await scene.create()
+            filler = folder / "filler"
+            # To the last byte: what cannot be written whole is written in part.
+            subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=512"], check=False, capture_output=True)  # noqa: ASYNC221 - as below
+            with pytest.raises(DatabaseUnavailable, match="the disk is full"):
+                await asyncio.gather(*(scene.create(name="x" * 100_000) for _ in range(3)))
+            filler.unlink()
+            await scene.create()
+            assert len(await scene.keys()) == 2
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_the_process_that_writes_is_started_again(sqlite_url: str, opened: Any) -> None:
+    """If it is killed in the middle of a load, no request fails and each key is made once."""
 
     async def scenario() -> None:
         async with opened(sqlite_url) as scene:
             await scene.create()
-            writer = scene.database.units._engine._connection  # noqa: SLF001 - a disk that is full for it alone
-            pages = writer.execute("PRAGMA page_count").fetchone()[0]
-            writer.execute(f"PRAGMA max_page_count = {pages}")
-            with pytest.raises(DatabaseUnavailable, match="the disk is full"):
-                await asyncio.gather(*(scene.create(name="x" * 100_000) for _ in range(3)))
-            await scene.create()
+            tasks = []
+            for _ in range(5):
+                tasks += [asyncio.create_task(scene.create()) for _ in range(50)]
+                await asyncio.sleep(0.002)
+                scene.database.units._engine._process._process.kill()  # noqa: SLF001 - as a crash would end it
+                await asyncio.sleep(0.2)
+            made = {(await task).id for task in tasks}
+            kept = [key.id for key in await scene.keys()]
+            assert made < set(kept)
+            assert len(made) == len(tasks) == len(kept) - 1
 
     asyncio.run(scenario())
 

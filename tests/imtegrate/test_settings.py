@@ -10,6 +10,7 @@ COMMANDS: list[tuple[str, ...]] = [
     ("dev",),
     ("serve",),
     ("check",),
+    ("settings",),
     ("orgs", "create"),
     ("keys", "list"),
     ("keys", "revoke"),
@@ -94,3 +95,55 @@ def test_the_installed_document_is_the_default_elsewhere(dev: Serving) -> None:
     """In any other folder the document that came with the package is served."""
     assert not (dev.folder / "openapi.json").exists()
     assert dev.http.get("/openapi.json").content == DOCUMENT.read_bytes()
+
+
+def settings_of(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> dict[str, tuple[object, str]]:
+    """What `settings --json` says: by name, the value and where it comes from."""
+    done = imtegrate("settings", "--json", *arguments, cwd=folder, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    return {row["name"]: (row["value"], row["source"]) for row in json.loads(done.stdout)}
+
+
+def test_flags_go_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
+    """A setting comes from the first of flag, variable, `imtegrate.toml` and default that has it, and is shown so."""
+    (tmp_path / "imtegrate.toml").write_text('port = 1\nmax-body-size = 2\ndeadline = 3.5\nhost = "127.0.0.2"\n')
+    found = settings_of(tmp_path, "--port", "4", env={"IMTEGRATE_MAX_BODY_SIZE": "5", "IMTEGRATE_PORT": "6"})
+    assert found["port"] == (4, "command line")
+    assert found["max_body_size"] == (5, "environment")
+    assert found["deadline"] == (3.5, "imtegrate.toml")
+    assert found["host"] == ("127.0.0.2", "imtegrate.toml")
+    assert found["workers"] == (1, "default")
+
+
+def test_another_file_may_be_named(tmp_path: Path) -> None:
+    """`IMTEGRATE_CONFIG` names the file, which has to be there."""
+    (tmp_path / "other.toml").write_text("port = 1\n")
+    assert settings_of(tmp_path, env={"IMTEGRATE_CONFIG": "other.toml"})["port"] == (1, "other.toml")
+    done = imtegrate("settings", cwd=tmp_path, env={"IMTEGRATE_CONFIG": "missing.toml"})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "imtegrate: missing.toml: No such file or directory: see IMTEGRATE_CONFIG\n"
+
+
+def test_the_database_url_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    """`IMTEGRATE_DATABASE_URL_FILE` is read by every command; a password is masked wherever the URL is shown."""
+    (tmp_path / "url").write_text("postgresql://someone:geheim@127.0.0.1:1/name\n")
+    env = {"IMTEGRATE_DATABASE_URL_FILE": "url"}
+    assert settings_of(tmp_path, env=env)["database_url"] == ("postgresql://someone:***@127.0.0.1:1/name", "url")
+    (tmp_path / "url").write_text("sqlite:///kept.db\n")
+    assert imtegrate("keys", "list", "--json", cwd=tmp_path, env=env).stdout == "[]\n"
+    assert (tmp_path / "kept.db").exists()
+
+
+def test_a_file_of_nonsense_is_told(tmp_path: Path) -> None:
+    """What is no TOML, no setting or no value of it is told with its place; nothing is started."""
+    for text, told in (
+        ("port = ", "imtegrate.toml: Invalid value"),
+        ("prot = 1", "imtegrate.toml: 'prot' is no setting: there are spec, host, port"),
+        ("port = [1]", "imtegrate.toml: 'port' is one value"),
+    ):
+        (tmp_path / "imtegrate.toml").write_text(text)
+        done = imtegrate("keys", "list", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"imtegrate: {told}")
+        assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "imtegrate.db").exists()

@@ -76,7 +76,9 @@ def test_a_lost_database_is_found_again(on_postgresql: Serving, server_url: str)
     assert on_postgresql.post({"name": "key"}).status_code == 201
     with gone(on_postgresql.database_url, server_url):
         faults_of(on_postgresql.post({"name": "key"}), 503)
-        assert on_postgresql.http.get("/readyz").status_code == 503
+        ready = on_postgresql.http.get("/readyz")
+        assert ready.status_code == 503
+        assert len(ready.text.splitlines()) == 1
         assert on_postgresql.http.get("/healthz").status_code == 200
     assert on_postgresql.http.get("/readyz").status_code == 200
     assert on_postgresql.post({"name": "key"}).status_code == 201

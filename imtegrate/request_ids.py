@@ -1,0 +1,76 @@
+"""Gives each request an id, and follows the trace that it belongs to."""
+
+import os
+import re
+from collections.abc import Awaitable
+from typing import Final
+
+from contract import ASGIApp
+from contract.request import REQUEST_ID, Receive, Scope, Send
+from contract.sending import REQUEST_ID_HEADER
+
+TRACE_ID: Final = "imtegrate.trace_id"
+"""Where the ASGI scope holds the trace's id (32 hexadecimal digits), if the request came with one."""
+
+MAX_LENGTH: Final = 128
+"""Characters that an id of a client's may have; a longer one is not taken."""
+
+POOL_SIZE: Final = 4096
+"""Random bytes fetched at a time: a system call for each id costs more than all else about it."""
+
+_DIGITS: Final = 32
+"""Hexadecimal digits of an id of ours: 128 random bits."""
+
+_SANE: Final = re.compile(rb"[A-Za-z0-9._~+/=-]{1,%d}" % MAX_LENGTH)
+
+_TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+"""W3C Trace Context §3.2; of a version that we do not know, the members of version 00 (§4.3)."""
+
+_VERSION_00: Final = b"00-"
+
+
+class RequestIds:
+    """The outermost middleware: whatever is answered or logged has an id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._pool = ""
+        # A child that kept the pool would give its parent's ids.
+        os.register_at_fork(after_in_child=self._empty)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one request: with the client's id if that is sane, with one of ours otherwise."""
+        asked = parents = 0
+        request_id = trace_id = None
+        for name, value in scope["headers"]:
+            if name == REQUEST_ID_HEADER:
+                asked += 1
+                request_id = value
+            elif name == b"traceparent":
+                parents += 1
+                trace_id = trace_of(value)
+        if asked == 1 and request_id is not None and _SANE.fullmatch(request_id) is not None:
+            scope[REQUEST_ID] = request_id.decode("ascii")
+        else:
+            scope[REQUEST_ID] = self._make()
+        # Several are as good as none (§3.2.1 has one).
+        if parents == 1 and trace_id is not None:
+            scope[TRACE_ID] = trace_id
+        return self._app(scope, receive, send)
+
+    def _make(self) -> str:
+        if len(self._pool) < _DIGITS:
+            self._pool = os.urandom(POOL_SIZE).hex()
+        made, self._pool = self._pool[:_DIGITS], self._pool[_DIGITS:]
+        return made
+
+    def _empty(self) -> None:
+        self._pool = ""
+
+
+def trace_of(traceparent: bytes) -> str | None:
+    """The trace's id of a `traceparent`; None if it is malformed, which is ignored."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    if found is None or (found[2] is not None and traceparent.startswith(_VERSION_00)):
+        return None
+    return found[1].decode("ascii")

@@ -1,0 +1,134 @@
+"""Clients that are slow, and many: each is dropped when its time is over, and none keeps another waiting."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from running import KEYS, Serving, Wire, create_organisation, faults_of, running
+
+TIMEOUT: Final = 3
+"""Seconds that a request has to come in these tests."""
+
+STALLED: Final = 500
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[Serving]:
+    """`imtegrate serve` on SQLite with further options."""
+    url = f"sqlite:///{folder}/keys.db"
+    root = create_organisation(url, folder)
+    with (
+        running("serve", "--database-url", url, *options, cwd=folder) as service,
+        closing(Serving(service, url, root, folder)) as made,
+    ):
+        yield made
+
+
+@pytest.fixture(scope="module")
+def brisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A service that waits for requests no longer than `TIMEOUT`."""
+    folder = tmp_path_factory.mktemp("brisk")
+    with serving(folder, "--request-timeout", str(TIMEOUT), "--keep-alive-timeout", "1") as service:
+        yield service
+
+
+def head_of(service: Serving, length: int) -> tuple[bytes, ...]:
+    """The header lines of a request whose body has so many bytes."""
+    authorization = f"Authorization: Bearer {service.token}".encode()
+    return authorization, b"Content-Type: application/json", b"Content-Length: %d" % length
+
+
+def test_stalled_bodies_are_dropped_and_delay_nobody(brisk: Serving) -> None:
+    """500 clients that stall amid a body leave a fast one alone, and are answered 408 when the time is over."""
+    with ExitStack() as stack:
+        wires = [stack.enter_context(Wire(brisk.running.url)) for _ in range(STALLED)]
+        for wire in wires:
+            wire.ask(b"POST", KEYS.encode(), *head_of(brisk, 100), body=b'{"name": ')
+        began = time.monotonic()
+        for _ in range(20):
+            brisk.key()
+        assert time.monotonic() - began < TIMEOUT
+        for wire in wires:
+            answer = wire.answer()
+            assert [fault["type"] for fault in faults_of(answer, 408)] == ["request_timeout"]
+            assert ("connection", "close") in answer.headers
+            assert wire.ended()
+    brisk.key()
+
+
+@pytest.mark.parametrize("sent", [b"P", b"POST / HT", b"POST / HTTP/1.1\r\nHost: localh"])
+def test_a_stalled_head_is_dropped(brisk: Serving, sent: bytes) -> None:
+    """Who does not end the head of a request is answered 408, however slowly it goes on sending."""
+    with Wire(brisk.running.url) as wire:
+        wire.send(sent)
+        faults_of(wire.answer(), 408)
+        assert wire.ended()
+
+
+def test_a_trickle_is_no_progress(brisk: Serving) -> None:
+    """A byte now and then does not make the time longer."""
+    with Wire(brisk.running.url) as wire:
+        wire.ask(b"POST", KEYS.encode(), *head_of(brisk, 1000))
+        began = time.monotonic()
+        for _ in range(TIMEOUT * 2 + 2):
+            wire.send(b" ")
+            time.sleep(0.4)
+        faults_of(wire.answer(), 408)
+        assert time.monotonic() - began < 5 * TIMEOUT
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_silence_is_ended(brisk: Serving, first: bool) -> None:
+    """A connection on which nothing comes is closed without a word, before its first request and after."""
+    with Wire(brisk.running.url) as wire:
+        if first:
+            wire.ask(b"GET", b"/healthz")
+            assert wire.answer().status == 200
+        assert wire.ended()
+
+
+def test_who_leaves_early_costs_nobody(brisk: Serving) -> None:
+    """Clients that leave amid a head, amid a body, or before the answer, are forgotten without a line in the log."""
+    whole = b'{"name": "key"}'
+    for body in b"", whole[:5], whole:
+        for _ in range(50):
+            with Wire(brisk.running.url) as wire:
+                wire.ask(b"POST", KEYS.encode(), *head_of(brisk, len(whole)), body=body)
+    brisk.key()
+    assert not re.search("Traceback|ERROR", brisk.running.log.read_text())
+
+
+def test_requests_in_a_row_are_answered_in_a_row(brisk: Serving) -> None:
+    """Requests sent without waiting are answered each, in their order (RFC 9112 §9.3.2)."""
+    body = b'{"name": "key"}'
+    with Wire(brisk.running.url) as wire:
+        for path in (KEYS.encode(), b"/nowhere") * 25:
+            wire.ask(b"POST", path, *head_of(brisk, len(body)), body=body)
+        assert re.findall(rb"HTTP/1.1 ([0-9]+)", wire.rest()) == [b"201", b"404"] * 25
+
+
+def test_connections_are_limited(tmp_path: Path) -> None:
+    """Over the limit a client is told 503 and when to come again, at once; the others go on, and a place gets free."""
+    with serving(tmp_path, "--max-connections", "5") as service, ExitStack() as stack:
+        time.sleep(1)
+        wires = [stack.enter_context(Wire(service.running.url)) for _ in range(5)]
+        for wire in wires:
+            wire.ask(b"GET", b"/healthz")
+            assert wire.answer().status == 200
+        for _ in range(100):
+            with Wire(service.running.url) as over:
+                over.ask(b"GET", b"/healthz")
+                answer = over.answer()
+                assert [fault["type"] for fault in faults_of(answer, 503)] == ["too_many_connections"]
+                assert int(dict(answer.headers)["retry-after"]) > 0
+                assert over.ended()
+        wires[0].ask(b"GET", b"/healthz")
+        assert wires[0].answer().status == 200
+        wires[1].close()
+        time.sleep(1)
+        assert service.http.get("/healthz").status_code == 200
