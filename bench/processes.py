@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.failures import Failed, Unavailable
+
 START_TIMEOUT: Final = 60
 """Seconds that a program may take to answer."""
 
@@ -21,15 +23,13 @@ POLL: Final = 0.005
 """Seconds between two looks at whether it answers: the precision of the time to start."""
 
 
-class Unavailable(Exception):
-    """A program cannot be started here; the message says why, in a line."""
-
-
 @dataclass(frozen=True, slots=True)
 class Program:
     """A program that answers."""
 
     process: int
+    port: int
+    """Of loopback."""
     seconds: float
     """From its start to its first answer."""
 
@@ -41,7 +41,8 @@ def started(
     """Run a command that listens on a port of loopback until the block ends; its output is in a file of `folder`.
 
     Raises:
-        Unavailable: it does not start.
+        Unavailable: it is not installed.
+        Failed: it ended, or did not answer in time.
     """
     log = folder / f"log-{port}.txt"
     began = time.perf_counter()
@@ -54,7 +55,7 @@ def started(
             raise Unavailable(f"{command[0]}: {error.strerror}") from error
     try:
         _wait(process, port, log)
-        yield Program(process.pid, time.perf_counter() - began)
+        yield Program(process.pid, port, time.perf_counter() - began)
     finally:
         process.terminate()
         try:
@@ -69,11 +70,11 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             lines = log.read_text(errors="replace").strip().splitlines() or [f"it ended with {process.returncode}"]
-            raise Unavailable(lines[-1])
+            raise Failed(lines[-1])
         if _answers(port):
             return
         time.sleep(POLL)
-    raise Unavailable(f"no answer within {START_TIMEOUT} s")
+    raise Failed(f"no answer within {START_TIMEOUT} s")
 
 
 def _answers(port: int) -> bool:
@@ -86,11 +87,18 @@ def _answers(port: int) -> bool:
         return False
 
 
-def memory(process: int) -> float | None:
-    """The process's proportional share of memory (Linux: PSS of smaps_rollup) in MB (10^6 bytes); None elsewhere."""
+def memory(process: int) -> float:
+    """The proportional share of memory (PSS of Linux's smaps_rollup) of a process and all its children, in MB (10^6 bytes).
+
+    Raises:
+        Unavailable: the system does not tell.
+    """
+    folder = Path(f"/proc/{process}")
     try:
-        text = Path(f"/proc/{process}/smaps_rollup").read_text()
+        found = re.search(r"^Pss: +(\d+) kB", (folder / "smaps_rollup").read_text(), re.MULTILINE)
+        children = [child for path in folder.glob("task/*/children") for child in path.read_text().split()]
     except OSError:
-        return None
-    found = re.search(r"^Pss: +(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 / 1e6 if found else None
+        found, children = None, []
+    if found is None:
+        raise Unavailable("this system does not tell a process's memory as Linux does")
+    return int(found[1]) * 1024 / 1e6 + sum(memory(int(child)) for child in children)

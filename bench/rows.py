@@ -5,15 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from running import DOCUMENT, KEYS
+from running import DOCUMENT
 
 from bench import databases, load
 from bench.contestants import CONTESTANTS
 from bench.documents import with_operations
-from bench.load import LoadFailed, Target
 from bench.measuring import Run
 from bench.peers import ours
-from bench.processes import Unavailable, memory
+from bench.processes import memory
 
 CROWD: Final = 1_000
 """Connections at once."""
@@ -38,7 +37,7 @@ class Row:
 
     title: str
     measure: Callable[[Run], Sample]
-    """Raises `Unavailable` where it cannot be measured, `LoadFailed` where what was measured counts for nothing."""
+    """Raises `NotMeasured`."""
     least: float | None = None
     aim: float | None = None
     less_is_better: bool = False
@@ -56,7 +55,7 @@ def _against(name: str, peer: str) -> Callable[[Run], Sample]:
 
     def measure(run: Run) -> Sample:
         one, other = run.load(name), run.load(peer)
-        parts = {f"{CONTESTANTS[who].title}, /s": run.load(who).rate for who in (name, peer)}
+        parts = {f"{CONTESTANTS[who].title}, /s": found.rate for who, found in ((name, one), (peer, other))}
         return Sample(one.rate / other.rate, parts)
 
     return measure
@@ -66,15 +65,9 @@ def _p99(name: str, *peers: str) -> Callable[[Run], Sample]:
     """p99 as a part of the best peer's, of those that are there."""
 
     def measure(run: Run) -> Sample:
-        found: dict[str, float] = {}
-        for peer in peers:
-            try:
-                found[peer] = run.load(peer).p99
-            except (Unavailable, LoadFailed):
-                if peer == peers[-1] and not found:
-                    raise
-        parts = {f"{CONTESTANTS[who].title}, ms": run.load(who).p99 for who in (name, *found)}
-        return Sample(run.load(name).p99 / min(found.values()), parts)
+        own, others = run.load(name).p99, {peer: run.load(peer).p99 for peer in run.present(peers)}
+        parts = {f"{CONTESTANTS[who].title}, ms": p99 for who, p99 in {name: own, **others}.items()}
+        return Sample(own / min(others.values()), parts)
 
     return measure
 
@@ -99,8 +92,8 @@ def _filled(engine: str) -> Callable[[Run], Sample]:
         empty = run.load(f"ours-{engine}").rate
         url, token = ours.prepare(run.lab, engine)
         databases.fill(url, run.lab.keys)
-        with ours.serving(run.lab, url) as (program, port):
-            filled = run.apply(Target(f"http://127.0.0.1:{port}{KEYS}", token, program.process)).rate
+        with ours.serving(run.lab, url) as program:
+            filled = run.apply(ours.target_of(program, token)).rate
         return Sample(filled / empty, {f"with {run.lab.keys:,} keys, /s": filled, "with none, /s": empty})
 
     return measure
@@ -113,34 +106,26 @@ def _operations(run: Run) -> Sample:
         document = run.lab.folder / f"operations-{operations}.json"
         document.write_bytes(with_operations(DOCUMENT.read_bytes(), operations))
         url, _ = ours.prepare(run.lab, "sqlite")
-        with ours.serving(run.lab, url, document) as (program, port):
-            target = Target(f"http://127.0.0.1:{port}{KEYS}", process=program.process)
-            rates[operations] = run.apply(target, refused=True).rate
+        with ours.serving(run.lab, url, document) as program:
+            rates[operations] = run.apply(ours.target_of(program), refused=True).rate
     parts = {f"the last of {operations:,}, /s": rate for operations, rate in rates.items()}
     return Sample(rates[1] / rates[OPERATIONS], parts)
 
 
 def _memory(run: Run) -> Sample:
-    """The most memory of the serving process, at rest and after many creations."""
+    """The most memory of the serving process and its children, at rest and after many creations."""
     with CONTESTANTS["ours-sqlite"].start(run.lab) as target:
-        before, made = _memory_of(target), 0
+        before, made = memory(target.process), 0
         while made < run.lab.creations:
             made += load.apply(target, run.lab.seconds).requests
-        after = _memory_of(target)
+        after = memory(target.process)
     return Sample(max(before, after), {"at rest, MB": before, f"after {made:,} creations, MB": after})
-
-
-def _memory_of(target: Target) -> float:
-    found = memory(target.process)
-    if found is None:
-        raise Unavailable("this system does not tell a process's memory as Linux does")
-    return found
 
 
 def _start(run: Run) -> Sample:
     """Seconds from the start of `serve` to its first answer."""
     url, _ = ours.prepare(run.lab, "sqlite")
-    with ours.serving(run.lab, url) as (program, _port):
+    with ours.serving(run.lab, url) as program:
         return Sample(program.seconds)
 
 
@@ -165,9 +150,7 @@ ROWS: Final = {
         12,
     ),
     "fastify": Row("creations/s, PostgreSQL, against Fastify + pg", _against("ours-postgresql", "fastify"), 1.3, 2),
-    "connexion": Row(
-        "creations/s, SQLite, against Connexion that keeps nothing", _against("ours-sqlite", "connexion")
-    ),
+    "connexion": Row("creations/s, SQLite, against Connexion that keeps nothing", _against("ours-sqlite", "connexion")),
     "limit-sqlite": Row(
         "creations/s, SQLite, against the bare ASGI limit", _against("ours-sqlite", "bare"), 0.40, 0.55
     ),
@@ -195,10 +178,8 @@ ROWS: Final = {
     "operations": Row(
         f"the last of {OPERATIONS:,} operations, against the only one", _operations, 1.15, 1.03, less_is_better=True
     ),
-    "memory": Row("memory of the serving process", _memory, 120, 90, less_is_better=True, unit=" MB"),
-    "workers": Row(
-        "4 workers on PostgreSQL, against 1", _against("ours-postgresql-4", "ours-postgresql")
-    ),
+    "memory": Row("memory of the serving processes", _memory, 120, 90, less_is_better=True, unit=" MB"),
+    "workers": Row("4 workers on PostgreSQL, against 1", _against("ours-postgresql-4", "ours-postgresql")),
     "crowd": Row(f"p99 a connection, {CROWD:,} against {load.CONNECTIONS}", _crowd, less_is_better=True),
 }
 """By the name that `--only` takes, in the order in which they are measured."""

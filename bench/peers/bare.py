@@ -16,4 +16,4 @@ def start(lab: Lab) -> Iterator[Target]:
     port = free_port()
     command = [*UVICORN, "--lifespan", "off", "--app-dir", str(ROOT), "--port", str(port), "bench.peers.bare_app:app"]
     with started(command, port, lab.folder) as program:
-        yield Target(f"http://127.0.0.1:{port}{KEYS}", "none", program.process)
+        yield Target(f"http://127.0.0.1:{port}{KEYS}", program.process)

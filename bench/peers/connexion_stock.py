@@ -20,7 +20,7 @@ def start(lab: Lab) -> Iterator[Target]:
     document.write_text(json.dumps(as_3_0(json.loads(DOCUMENT.read_bytes()))))
     command = [*UVICORN, "--app-dir", str(ROOT), "--port", str(port), "bench.peers.connexion_app:app"]
     with started(command, port, lab.folder, {"BENCH_DOCUMENT": str(document)}) as program:
-        yield Target(f"http://127.0.0.1:{port}{KEYS}", "none", program.process)
+        yield Target(f"http://127.0.0.1:{port}{KEYS}", program.process)
 
 
 def as_3_0(value: Any) -> Any:

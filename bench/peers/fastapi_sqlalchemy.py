@@ -7,9 +7,10 @@ from importlib.util import find_spec
 
 from running import KEYS, free_port
 
+from bench.failures import Unavailable
 from bench.lab import ROOT, UVICORN, Lab
 from bench.load import Target
-from bench.processes import Unavailable, started
+from bench.processes import started
 
 DRIVERS = {"sqlite": "aiosqlite", "postgresql": "asyncpg"}
 
@@ -28,6 +29,6 @@ def starter(engine: str) -> Callable[[Lab], AbstractContextManager[Target]]:
         command = [*UVICORN, "--app-dir", str(ROOT), "--port", str(port), "bench.peers.fastapi_app:app"]
         env = {"BENCH_DATABASE_URL": url, "BENCH_TOKEN": token}
         with started(command, port, lab.folder, env) as program:
-            yield Target(f"http://127.0.0.1:{port}{KEYS}", token, program.process)
+            yield Target(f"http://127.0.0.1:{port}{KEYS}", program.process, token)
 
     return start

@@ -11,9 +11,10 @@ from typing import Final
 
 from running import KEYS, free_port
 
+from bench.failures import Unavailable
 from bench.lab import Lab
 from bench.load import Target
-from bench.processes import Unavailable, started
+from bench.processes import started
 
 PROGRAM: Final = Path(__file__).with_name("fastify")
 
@@ -28,7 +29,7 @@ def start(lab: Lab) -> Iterator[Target]:
     port, token = free_port(), secrets.token_hex(32)
     env = {"BENCH_DATABASE_URL": lab.databases.make("postgresql"), "BENCH_TOKEN": token, "PORT": str(port)}
     with started(["node", folder / "server.mjs"], port, lab.folder, {**env, "NODE_ENV": "production"}) as program:
-        yield Target(f"http://127.0.0.1:{port}{KEYS}", token, program.process)
+        yield Target(f"http://127.0.0.1:{port}{KEYS}", program.process, token)
 
 
 def _install() -> Path:
@@ -46,9 +47,7 @@ def _install() -> Path:
     shutil.copy(PROGRAM / "package.json", folder)
     command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
     try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=False, timeout=INSTALL_TIMEOUT
-        )
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=INSTALL_TIMEOUT)
     except subprocess.TimeoutExpired as error:
         package.unlink()
         raise Unavailable(f"npm install took more than {INSTALL_TIMEOUT} s") from error
