@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
-from postgresql_server import postgresql_server
 
 from bench.failures import Failed, Unavailable
+from postgresql_server import postgresql_server
 
 DURABLE: Final = ("fsync=on", "synchronous_commit=on")
 """Settings of the server: no creation is acknowledged before it is on the disk."""
@@ -85,7 +85,7 @@ def path_of(url: str) -> str:
     return url.removeprefix("sqlite:///")
 
 
-_FILL: Final = f"INSERT INTO api_keys (id, prefix, digest, {OTHER_COLUMNS}) SELECT "  # noqa: S608 (no input in it)
+_FILL: Final = f"INSERT INTO api_keys (id, prefix, digest, {OTHER_COLUMNS}) SELECT "
 
 _FILL_SQLITE: Final = (
     "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?) "
@@ -101,7 +101,7 @@ _FILL_POSTGRESQL: Final = (
     "FROM generate_series(1, {keys}) AS n, (SELECT * FROM api_keys LIMIT 1) AS root"
 )
 
-_ROOT: Final = f"SELECT {OTHER_COLUMNS} FROM api_keys LIMIT 1"  # noqa: S608 (no input in it)
+_ROOT: Final = f"SELECT {OTHER_COLUMNS} FROM api_keys LIMIT 1"
 
 
 def _insert_sqlite(path: str, seconds: int) -> list[float]:
@@ -110,7 +110,7 @@ def _insert_sqlite(path: str, seconds: int) -> list[float]:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         root: Sequence[Any] = connection.execute(_ROOT).fetchone()
-        statement = f"INSERT INTO api_keys (id, prefix, digest, {OTHER_COLUMNS}) VALUES (?{', ?' * (2 + len(root))})"  # noqa: S608 (no input in it)
+        statement = f"INSERT INTO api_keys (id, prefix, digest, {OTHER_COLUMNS}) VALUES (?{', ?' * (2 + len(root))})"
         until = time.perf_counter() + seconds
         while (began := time.perf_counter()) < until or not took:
             connection.execute(statement, (uuid4().hex, secrets.token_hex(8), secrets.token_bytes(32), *root))
@@ -125,7 +125,7 @@ async def _insert_postgresql(url: str, seconds: int) -> list[float]:
     root = tuple(await connection.fetchrow(_ROOT))
     values = ", ".join(f"${number}" for number in range(1, 4 + len(root)))
     statement = await connection.prepare(
-        f"INSERT INTO api_keys (id, prefix, digest, {OTHER_COLUMNS}) VALUES ({values})"  # noqa: S608 (no input in it)
+        f"INSERT INTO api_keys (id, prefix, digest, {OTHER_COLUMNS}) VALUES ({values})"
     )
     until = time.perf_counter() + seconds
     while (began := time.perf_counter()) < until or not took:

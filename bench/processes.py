@@ -88,7 +88,7 @@ def _answers(port: int) -> bool:
 
 
 def memory(process: int) -> float:
-    """The proportional share of memory (PSS of Linux's smaps_rollup) of a process and all its children, in MB (10^6 bytes).
+    """What a process and all its children have, by proportional share (Linux: PSS of smaps_rollup), in 10^6 bytes.
 
     Raises:
         Unavailable: the system does not tell.

@@ -79,7 +79,10 @@ class Report:
         table = Table("", title="32 connections, one process", title_justify="left")
         for heading in ("creations/s", "p50 ms", "p99 ms"):
             table.add_column(heading, justify="right")
-        for name, loads in self.loads.items():
+        for name, contestant in CONTESTANTS.items():
+            if name not in self.loads:
+                continue
+            loads = self.loads[name]
             cells = [
                 f"{statistics.median(figures):,.{digits}f}"
                 for figures, digits in (
@@ -88,7 +91,7 @@ class Report:
                     ([load.p99 for load in loads], 1),
                 )
             ]
-            table.add_row(CONTESTANTS[name].title, *cells)
+            table.add_row(contestant.title, *cells)
         return table
 
     def _rows(self) -> Table:

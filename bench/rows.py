@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from running import DOCUMENT
-
 from bench import databases, load
 from bench.contestants import CONTESTANTS
 from bench.documents import with_operations
 from bench.measuring import Run
 from bench.peers import ours
 from bench.processes import memory
+from running import DOCUMENT
 
 CROWD: Final = 1_000
 """Connections at once."""
@@ -54,7 +53,8 @@ def _against(name: str, peer: str) -> Callable[[Run], Sample]:
     """Creations a second, as a multiple of the peer's."""
 
     def measure(run: Run) -> Sample:
-        one, other = run.load(name), run.load(peer)
+        # The peer first: if it is not here, nothing else need be measured.
+        other, one = run.load(peer), run.load(name)
         parts = {f"{CONTESTANTS[who].title}, /s": found.rate for who, found in ((name, one), (peer, other))}
         return Sample(one.rate / other.rate, parts)
 
@@ -65,7 +65,8 @@ def _p99(name: str, *peers: str) -> Callable[[Run], Sample]:
     """p99 as a part of the best peer's, of those that are there."""
 
     def measure(run: Run) -> Sample:
-        own, others = run.load(name).p99, {peer: run.load(peer).p99 for peer in run.present(peers)}
+        others = {peer: run.load(peer).p99 for peer in run.present(peers)}
+        own = run.load(name).p99
         parts = {f"{CONTESTANTS[who].title}, ms": p99 for who, p99 in {name: own, **others}.items()}
         return Sample(own / min(others.values()), parts)
 

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from running import DOCUMENT, KEYS, free_port
-
 from bench.lab import ROOT, UVICORN, Lab
 from bench.load import Target
 from bench.processes import started
+from running import DOCUMENT, KEYS, free_port
 
 
 @contextmanager

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 
-from running import KEYS, free_port
-
 from bench.failures import Unavailable
 from bench.lab import ROOT, UVICORN, Lab
 from bench.load import Target
 from bench.processes import started
+from running import KEYS, free_port
 
 DRIVERS = {"sqlite": "aiosqlite", "postgresql": "asyncpg"}
 

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from running import KEYS, free_port
-
 from bench.failures import Unavailable
 from bench.lab import Lab
 from bench.load import Target
 from bench.processes import started
+from running import KEYS, free_port
 
 PROGRAM: Final = Path(__file__).with_name("fastify")
 

@@ -1,17 +1,15 @@
 """`imtegrate serve` on a fresh database, as an operator sets it up."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-
-from running import DOCUMENT, KEYS, free_port, imtegrate
 
 from bench.failures import Failed
 from bench.lab import Lab
 from bench.load import Target
 from bench.processes import Program, started
+from running import DOCUMENT, IMTEGRATE, KEYS, free_port, imtegrate
 
 
 def starter(engine: str, workers: int = 1) -> Callable[[Lab], AbstractContextManager[Target]]:
@@ -42,8 +40,8 @@ def prepare(lab: Lab, engine: str) -> tuple[str, str]:
 def serving(lab: Lab, url: str, document: Path = DOCUMENT, workers: int = 1) -> Iterator[Program]:
     """`imtegrate serve`, running."""
     port = free_port()
-    command = [sys.executable, "-m", "imtegrate", "serve", "--spec", document, "--database-url", url]
-    with started([*command, "--port", str(port), "--workers", str(workers)], port, lab.folder) as program:
+    options = ("--database-url", url, "--port", str(port), "--workers", str(workers))
+    with started([*IMTEGRATE, "serve", "--spec", document, *options], port, lab.folder) as program:
         yield program
 
 
