@@ -122,6 +122,11 @@ def misuse(serving: Serving, search: Search) -> None:
             search.look("refusal", wire.rest())
 
 
+def writes_no_core(pid: int) -> bool:
+    """Whether a process may write no core file, and may not allow itself one."""
+    return re.search(r"^Max core file size +0 +0 ", Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE) is not None
+
+
 def prepared(folder: Path) -> Path:
     """A folder with our document and handlers, and an operation that fails."""
     document = json.loads((ROOT / "openapi.json").read_bytes())
@@ -158,8 +163,7 @@ def test_no_secret_is_left_anywhere(
             kept = Path(url.removeprefix("sqlite:///")).parent
             assert list(kept.glob("*-wal"))
             search.look_in(kept)
-        limits = Path(f"/proc/{service.process.pid}/limits").read_text()
-        assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE)
+        assert writes_no_core(service.process.pid)
     if engine == "postgresql":
         rows = dump(url)
         assert root["prefix"].encode() in rows
@@ -172,7 +176,7 @@ def test_no_secret_is_left_anywhere(
 
 
 def test_dev_leaves_no_secret_either(tmp_path: Path) -> None:
-    """The console, the traceback of a handler that failed and the database of `dev` show none but what it raised."""
+    """Console, database and process of `dev` show none, and it writes no core file."""
     folder, search = tmp_path, Search()
     with running("dev", cwd=folder) as service, service.client() as client:
         made = client.post(KEYS, json={"name": "key", "scopes": ["*"], "env": "live"}).json()["token"]
@@ -183,6 +187,7 @@ def test_dev_leaves_no_secret_either(tmp_path: Path) -> None:
             search.look("answer", answer.content)
         search.look_at_processes()
         search.look_in(folder)
+        assert writes_no_core(service.process.pid)
     search.look_in(folder)
     assert service.log.name in search.places
 
