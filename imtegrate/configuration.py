@@ -11,7 +11,7 @@ import typer
 
 from db.errors import InvalidDatabaseURL
 from db.url import parse
-from imtegrate.settings import SETTINGS
+from imtegrate.settings import REPEATABLE, SETTINGS
 
 FILE_NAME: Final = "imtegrate.toml"
 FILE_VARIABLE: Final = "IMTEGRATE_CONFIG"
@@ -79,9 +79,12 @@ def _read_toml(path: Path) -> dict[str, Given]:
         name = key.replace("-", "_")
         if name not in SETTINGS:
             raise InvalidConfiguration(f"{path}: {key!r} is no setting: there are {', '.join(SETTINGS)}")
+        if isinstance(value, list) and name in REPEATABLE:
+            given[name] = Given([str(each) for each in value], str(path))
+            continue
         if isinstance(value, dict | list):
             raise InvalidConfiguration(f"{path}: {key!r} is one value, no table and no array")
-        given[name] = Given(value, str(path))
+        given[name] = Given([value] if name in REPEATABLE else value, str(path))
     return given
 
 

@@ -57,6 +57,8 @@ def run(
         DocumentError: the document cannot be served.
         DatabaseError: the database cannot.
     """
+    # A core file would hold the tokens that are in hand, and the database's password; workers inherit this.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if settings.workers == 1:
         uvloop.run(_serve(settings, listener, announce, news))
     else:

@@ -21,11 +21,14 @@ from db import Database, DatabaseUnavailable, ensure_organisation
 from imtegrate.access_log import AccessLog
 from imtegrate.beside import beside
 from imtegrate.code import HandlerCode, import_handlers
+from imtegrate.cross_origin import CrossOrigin
 from imtegrate.dev_console import Console, ConsoleNews, RequestLines
+from imtegrate.forwarded import Forwarded
 from imtegrate.last_edit import LastEdit
 from imtegrate.loopback import LoopbackOnly
 from imtegrate.metrics import Metrics, Observed
 from imtegrate.news import News
+from imtegrate.rate_limit import RateLimit
 from imtegrate.request_ids import RequestIds
 from imtegrate.settings import ServiceSettings
 from imtegrate.tracing import Tracing, make_tracing
@@ -172,7 +175,7 @@ class Service:
                 lambda connection: ensure_organisation(connection, DEVELOPMENT)
             )
         self._swappable = Swappable(self._build(self._edition))
-        app: ASGIApp = Observed(self._swappable, self._metrics)
+        app: ASGIApp = Observed(self._guarded(self._swappable), self._metrics)
         if self._settings.development:
             app = LoopbackOnly(app)
         if self._settings.access_log:
@@ -181,6 +184,8 @@ class Service:
             app = RequestLines(app, self._console)
         if self._tracing is not None:
             app = self._tracing.middleware(app)
+        if self._settings.trusted_proxy:
+            app = Forwarded(app, self._settings.trusted_proxy)
         self._app = RequestIds(app)
         _settle_garbage_collector()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_soon)
@@ -242,6 +247,15 @@ class Service:
         await receive()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+    def _guarded(self, app: ASGIApp) -> ASGIApp:
+        """The application behind the guards that settings ask for."""
+        settings = self._settings
+        if settings.rate_limit_key is not None or settings.rate_limit_address is not None:
+            app = RateLimit(app, key=settings.rate_limit_key, address=settings.rate_limit_address)
+        if settings.cors_origin:
+            app = CrossOrigin(app, settings.cors_origin)
+        return app
 
     def _build(self, edition: Edition) -> ASGIApp:
         contract, code = edition.contract, edition.code

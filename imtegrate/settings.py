@@ -8,15 +8,18 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_type_hints
 
 import typer
 
 from contract import MAX_BODY_SIZE
+from imtegrate.cross_origin import parse_origin
+from imtegrate.forwarded import Network
 from imtegrate.limits import Limits
 from imtegrate.listening import DEFAULT_BACKLOG
 from imtegrate.logs import LogFormat, configure_logging
 from imtegrate.options import DEFAULT_DATABASE_URL, DEFAULT_HOST, DEFAULT_PORT, SPEC, DatabaseURL, Host, Port
+from imtegrate.rate_limit import Rate
 
 DEFAULT_DEADLINE: Final = 5.0
 """Seconds that a request waits for the database."""
@@ -26,6 +29,8 @@ MAX_CONNECTIONS: Final = 64
 WORKER_CONNECTIONS: Final = 4
 """Of one worker at most: batches that are under way at once."""
 _LIMITS: Final = Limits()
+
+T = TypeVar("T")
 
 SPEC_NAME: Final = "openapi.json"
 
@@ -40,6 +45,18 @@ def installed_spec() -> Path:
     """The document that was installed with the package; in a checkout, the one at its root."""
     installed = Path(str(files("imtegrate"))) / SPEC_NAME
     return installed if installed.is_file() else Path(str(files("imtegrate"))).parent / SPEC_NAME
+
+
+def _parsed(parse: Callable[[str], T]) -> Callable[[Any], T]:
+    """A parser that Typer calls, with what is wrong told as it is; a default comes parsed."""
+
+    def convert(given: Any) -> T:
+        try:
+            return parse(str(given))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return convert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +105,42 @@ class ServiceSettings:
     backlog: Annotated[
         int, typer.Option(envvar="IMTEGRATE_BACKLOG", min=1, help="Connections that may wait to be accepted.")
     ] = DEFAULT_BACKLOG
+    rate_limit_key: Annotated[
+        Rate | None,
+        typer.Option(
+            envvar="IMTEGRATE_RATE_LIMIT_KEY",
+            parser=_parsed(Rate.parse),
+            metavar="N/UNIT",
+            help="Requests of one key, as 100/minute; counted by each serving process.  [default: no limit]",
+        ),
+    ] = None
+    rate_limit_address: Annotated[
+        Rate | None,
+        typer.Option(
+            envvar="IMTEGRATE_RATE_LIMIT_ADDRESS",
+            parser=_parsed(Rate.parse),
+            metavar="N/UNIT",
+            help="Requests of one address, as 1000/minute; counted by each serving process.  [default: no limit]",
+        ),
+    ] = None
+    trusted_proxy: Annotated[
+        list[Network],
+        typer.Option(
+            envvar="IMTEGRATE_TRUSTED_PROXY",
+            parser=_parsed(Network.parse),
+            metavar="CIDR",
+            help="A proxy whose Forwarded and X-Forwarded-For count; repeatable.  [default: none]",
+        ),
+    ] = field(default_factory=list)
+    cors_origin: Annotated[
+        list[str],
+        typer.Option(
+            envvar="IMTEGRATE_CORS_ORIGIN",
+            parser=_parsed(parse_origin),
+            metavar="ORIGIN",
+            help="An origin whose pages may read answers, as https://app.example; repeatable.  [default: none]",
+        ),
+    ] = field(default_factory=list)
     development: bool = False
     """Whether a request without a token acts for the organisation `development`; no setting, but what `dev` means."""
 
@@ -101,6 +154,9 @@ class ServiceSettings:
         default = LogFormat.TEXT if self.development else LogFormat.JSON
         configure_logging(self.log_format or default, with_values=self.development)
 
+
+REPEATABLE: Final = frozenset({"cors_origin", "trusted_proxy"})
+"""Settings of which there may be several: an array in the file, words in the environment."""
 
 SETTINGS: Final = tuple(each.name for each in fields(ServiceSettings) if each.name != "development")
 """The name of every setting, in the order of `--help`."""

@@ -44,4 +44,6 @@ def settings(settings: ServiceSettings, context: typer.Context, *, as_json: bool
 
 
 def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [str(each) for each in value]
     return value if isinstance(value, bool | int | float) or value is None else shown(name, value)
