@@ -16,10 +16,10 @@ SMALL: Final = 100
 """Values in a value, itself among them, up to which its faults are named at once: that takes 5 ms, where no union of
 many members multiplies it."""
 
-MAX_TIME: Final = 1.0
+MAX_TIME: Final = 3.0
 """Seconds of the processor after which faults that have not been found are not looked for."""
 
-MAX_NAMING: Final = 0.2
+MAX_NAMING: Final = 2.0
 """Seconds of the processor that the naming of faults may have taken, after which no more are looked for."""
 
 _FILLERS: Final[Sequence[Any]] = (None, "", 0, False, {}, [])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contract.schema import Node
 
 Loc = tuple[str | int, ...]
-MAX_FAULTS: Final = 1_000
+MAX_FAULTS: Final = 10_000
 """Faults of one value that are named: that takes 45 µs each, and a megabyte can hold half a million."""
 
 Labels = tuple[tuple[int, str], ...]
