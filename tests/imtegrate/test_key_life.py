@@ -163,7 +163,7 @@ def test_an_expiry_that_changes_binds_the_next_key(serving: Serving) -> None:
 
 
 def test_filters_and_pages(serving: Serving) -> None:
-    """Each filter keeps what it says and nothing else, all of them together too; pages follow without gap or overlap."""
+    """Each filter keeps what it says and nothing else; pages follow without gap."""
     org = create_organisation(serving.database_url, serving.folder, "filtered")
 
     def make(name: str, *options: str) -> dict[str, Any]:
