@@ -10,7 +10,7 @@ from contract.problem import Problem, UnprocessableContent
 from contract.request import Receive, Scope, Send
 from contract.sending import PROBLEM, STATUS
 from imtegrate.access_log import CLIENT_GONE, operation_of
-from imtegrate.escaping import visible
+from imtegrate.escaping import discreet, visible
 from imtegrate.news import News
 
 _STYLES: Final = {2: "green", 3: "cyan", 4: "yellow", 5: "bold red"}
@@ -28,8 +28,8 @@ class Console:
             self._rich = RichConsole(stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, line: str, style: str = "") -> None:
-        """Write a line, with whatever would steer the terminal escaped."""
-        line = visible(line)
+        """Write a line, with whatever would steer the terminal escaped, and without tokens."""
+        line = visible(discreet(line))
         if self._rich is None:
             print(line, file=sys.stderr, flush=True)  # noqa: T201 (this is what the console is for)
         else:

@@ -1,6 +1,5 @@
 """Tokens that are typed where none belongs: usage errors, which repeat what they do not understand, leave them out."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -8,8 +7,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-SECRET_PART: Final = re.compile(r"(imt_[0-9A-Za-z]{0,16}_[0-9A-Za-z]{8})[0-9A-Za-z]+")
-"""What may be a token (`handlers.tokens`), or one with a typo: its prefix, and the rest that nobody may see."""
+from imtegrate.escaping import discreet
 
 _UsageError: Final[Any] = typer.BadParameter.__base__
 """Click's, of which Typer has a copy of its own or not, by its version."""
@@ -35,7 +33,7 @@ def _discreet() -> Iterator[None]:
         yield
     except _UsageError as error:
         told = error.format_message()
-        masked = SECRET_PART.sub(r"\1…", told)
+        masked = discreet(told)
         if masked == told:
             raise
         # Not `from error`, which shows it.

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from contract.request import REQUEST_ID
-from imtegrate.escaping import visible
+from imtegrate.escaping import discreet, visible
 from imtegrate.request_ids import TRACE_ID
 
 SCOPE: Final = "scope"
@@ -41,6 +41,10 @@ class TextFormatter(_UTCFormatter):
     def __init__(self, *, with_values: bool) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._with_values = with_values
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and a traceback below it; no token, whoever put one there."""
+        return discreet(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
         """The line; a path in it may hold any character."""
@@ -82,7 +86,8 @@ class JSONFormatter(_UTCFormatter):
                 "stack": places,
             }
         # Not orjson: a lone surrogate must not cost the line.
-        return json.dumps(line, default=str)
+        shown = {name: discreet(value) if isinstance(value, str) else value for name, value in line.items()}
+        return json.dumps(shown, default=str)
 
 
 def configure_logging(

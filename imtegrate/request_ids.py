@@ -21,7 +21,8 @@ POOL_SIZE: Final = 4096
 _DIGITS: Final = 32
 """Hexadecimal digits of an id of ours: 128 random bits."""
 
-_SANE: Final = re.compile(rb"[A-Za-z0-9._~+/=-]{1,%d}" % MAX_LENGTH)
+_SANE: Final = re.compile(rb"(?!.*imt_)[A-Za-z0-9._~+/=-]{1,%d}" % MAX_LENGTH)
+"""It is logged and kept: a token that stands there by mistake must not be."""
 
 _TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 """W3C Trace Context §3.2; of a version that we do not know, the members of version 00 (§4.3)."""

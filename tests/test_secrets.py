@@ -185,6 +185,9 @@ def test_dev_leaves_no_secret_either(tmp_path: Path) -> None:
             answer = client.post(KEYS, json={}, headers={"Authorization": f"Bearer {token}"})
             assert answer.status_code in {401, 422}
             search.look("answer", answer.content)
+        # Where it does not belong, but may stand.
+        assert client.get(f"/v1/{made}", headers={"X-Request-ID": made}).status_code == 404
+        assert client.post(KEYS, json={"name": "key"}, headers={"X-Request-ID": made}).status_code == 201
         search.look_at_processes()
         search.look_in(folder)
         assert writes_no_core(service.process.pid)
