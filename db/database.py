@@ -23,8 +23,8 @@ T = TypeVar("T")
 DEADLINE: Final = 5.0
 """Seconds a request waits for the database."""
 
-POSTGRESQL_BATCHES: Final = 4
-"""Batches under way at once on PostgreSQL, and so connections of one process."""
+POSTGRESQL_CONNECTIONS: Final = 4
+"""Connections of one process to PostgreSQL: each but one carries batches out, one at a time."""
 
 
 class Database:
@@ -38,7 +38,7 @@ class Database:
         url: str,
         *,
         deadline: float = DEADLINE,
-        connections: int = POSTGRESQL_BATCHES,
+        connections: int = POSTGRESQL_CONNECTIONS,
         observer: Observer | None = None,
     ) -> None:
         """Take a URL; connect to nothing yet.
@@ -47,7 +47,7 @@ class Database:
             url: `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host:port/name`, with
                 the hosts and options that libpq takes (`h1:5432,h2:5432`, `?host=/folder-of-socket`, `?sslmode=`).
             deadline: seconds that a request of `units` waits, and all else for a connection or a lock.
-            connections: that this process opens to PostgreSQL at most, one a batch under way.
+            connections: that this process opens to PostgreSQL at most, two at least; all but one carry batches out.
             observer: is told of every batch of `units`.
 
         Raises:
@@ -66,11 +66,15 @@ class Database:
             from db.postgresql import PostgreSQL, make_engine  # noqa: PLC0415
             from db.postgresql_writer import PostgreSQLWriter  # noqa: PLC0415
 
-            engine = make_engine(self._url, connections=connections, deadline=deadline)
+            # One for whatever is no batch: batches keep theirs.
+            engine = make_engine(self._url, connections=max(2, connections), deadline=deadline)
             self._transactions = PostgreSQL(engine)
             # Half, so that a request whose first server hangs is in time for another.
             writer = PostgreSQLWriter(
-                engine, concurrency=connections, deadline=deadline / 2, transactional=self._url.statement_cache == 0
+                engine,
+                concurrency=max(1, connections - 1),
+                deadline=deadline / 2,
+                transactional=self._url.statement_cache == 0,
             )
         self.units = UnitOfWork(writer, deadline=deadline, observer=observer)
 
