@@ -35,6 +35,7 @@ LINGER: Final = 2.0
 """Seconds in which a client that still sends can read why it was refused: closing at once would reset it."""
 
 
+_ONE_HOST: Final = "There should be one Host (RFC 9112, section 3.2)."
 _FRAMING: Final = frozenset({b"expect", b"host", b"transfer-encoding"})
 _LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -57,6 +58,7 @@ class Protocol(HttpToolsProtocol):
         self._arriving = False
         """Whether a request has begun and not ended."""
         self._in_head = False
+        self._has_host = False
         self._stalled_size = 0
         """Bytes since a request or a piece of its body began."""
         self._packet_size = 0
@@ -138,6 +140,7 @@ class Protocol(HttpToolsProtocol):
         """The first byte of a request is here."""
         super().on_message_begin()
         self._arriving = self._in_head = True
+        self._has_host = False
         self._stalled_size = self._packet_size
         self.deadline = self._sweeper.now + self._limits.request_timeout
 
@@ -156,6 +159,8 @@ class Protocol(HttpToolsProtocol):
             raise URITooLong
         if len(self.headers) > MAX_FIELDS:
             raise HeaderFieldsTooLarge
+        if not self._has_host and self.parser.get_http_version() != "1.0":
+            raise BadRequest(_ONE_HOST)
         # The size is looked at only where it may be too large.
         if self._stalled_size > MAX_HEAD and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
             raise HeaderFieldsTooLarge
@@ -207,8 +212,9 @@ class Protocol(HttpToolsProtocol):
         if name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
         elif name == b"host":
-            if any(other == b"host" for other, _ in self.headers):
-                raise BadRequest("There should be one Host (RFC 9112, section 3.2).")
+            if self._has_host:
+                raise BadRequest(_ONE_HOST)
+            self._has_host = True
         elif value.strip().lower() != b"chunked":
             raise BadRequest("The one transfer coding is chunked (RFC 9112, section 6.1).")
 
