@@ -27,6 +27,9 @@ NOTHING: Final[Found] = (False, None)
 _MAX_DEPTH: Final = 2
 """Times that a schema is written out within itself."""
 
+_MAX_NESTING: Final = 32
+"""Schemas of objects and lists within one another: a thousand may lead to one another in a ring."""
+
 _MAX_STEPS: Final = 2_000
 """Schemas looked at for one value."""
 
@@ -89,7 +92,8 @@ class _Composer:
                 return True, said
         if isinstance(schema.get("enum"), list) and schema["enum"]:
             return True, self._pick.choice(schema["enum"]) if self._pick is not None else schema["enum"][0]
-        if self._above.count(id(schema)) >= _MAX_DEPTH:
+        is_nested_deep = len(self._above) >= _MAX_NESTING and not types_of(target).isdisjoint({"object", "array"})
+        if is_nested_deep or self._above.count(id(schema)) >= _MAX_DEPTH:
             return (types_of(target) <= {"object", "null"} and not schema.get("required")), {}
         self._above.append(id(schema))
         try:

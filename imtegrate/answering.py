@@ -5,6 +5,7 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from contract.request import Send
 from contract.sending import Headers
 
 _FIELDS: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)+")
@@ -14,11 +15,12 @@ _NO_LENGTH: Final = frozenset({204, 304})
 """Statuses of answers that have no content, and whose length is that of another (RFC 9110 §8.6)."""
 
 
-def answer_whole(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
+def answer_whole(cycle: RequestResponseCycle, send: Send, status: int, headers: Headers, body: bytes) -> bool:
     """Send an answer; False, and nothing is sent, where the server is to do it message by message.
 
     Args:
         cycle: uvicorn's, of the request.
+        send: what the messages would be sent to.
         status: of the answer.
         headers: with `content-length`, unless the status has no content; names in lower case.
         body: whole.
@@ -27,7 +29,8 @@ def answer_whole(cycle: RequestResponseCycle, status: int, headers: Headers, bod
         RuntimeError: a header field cannot be sent (RFC 9110 §5).
     """
     if (
-        cycle.response_started
+        getattr(send, "__self__", None) is not cycle
+        or cycle.response_started
         or cycle.disconnected
         or cycle.flow.write_paused
         or not cycle.keep_alive

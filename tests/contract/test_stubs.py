@@ -159,9 +159,9 @@ PARAMETERS: Final = [
     parameter("long-choice", {"enum": LONG}),
     parameter("list", {"type": "array", "items": {"type": "string"}, "default": ["a"]}, "header"),
     parameter("a-b"), parameter("a_b"), parameter("a.b"),
-    parameter("l"), parameter("_"), parameter("日本"), parameter("1st"), parameter("X-Request-ID", location="header"),
+    parameter("l"), parameter("日本"), parameter("1st"), parameter("X-Request-ID", location="header"),
     parameter("request"), parameter("body"), parameter("session", {"type": ["string", "null"]}, "cookie"),
-    parameter("filter", {"type": "object", "properties": {"a": {"type": "integer"}}}, style="deepObject"),
+    parameter("filtered-by", {"type": "object", "properties": {"a": {"type": "integer"}}}, style="deepObject"),
 ]  # fmt: skip
 
 DOCUMENT: Final[dict[str, Any]] = {
