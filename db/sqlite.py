@@ -32,6 +32,9 @@ _REASONS: Final = {
 }
 """What a primary result code means (https://sqlite.org/rescode.html), after the file's name."""
 
+_NO_ROOM: Final = {sqlite3.SQLITE_IOERR_SHMSIZE}
+"""Extended result codes that mean a full disk as well: the index of the log could not grow."""
+
 _PRIMARY_CODE: Final = 0xFF
 """The bits of an extended result code that hold the primary one."""
 
@@ -86,6 +89,8 @@ def explain(error: BaseException, path: Path) -> str:
 def explain_code(code: int | None, text: str, path: Path) -> str:
     """Say the same by SQLite's result code, else by its message."""
     if code is not None:
+        if code in _NO_ROOM:
+            code = sqlite3.SQLITE_FULL
         for name, reason in _REASONS.items():
             if getattr(sqlite3, name) == code & _PRIMARY_CODE:
                 return f"{path} {reason}"

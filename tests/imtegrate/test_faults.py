@@ -127,7 +127,7 @@ def assert_kept(serving: Serving, acknowledged: Sequence[dict[str, Any]], every:
         assert serving.post({"name": "child"}, token=key["token"]).status_code == 201
 
 
-def test_ten_kills_lose_nothing(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+def test_ten_kills_lose_nothing(tmp_path: Path) -> None:
     """After each of ten `kill -9` under load, over one database, every acknowledged key is there and works."""
     acknowledged: list[dict[str, Any]] = []
     root = create_organisation(f"sqlite:///{tmp_path / 'keys.db'}", tmp_path)
@@ -143,7 +143,7 @@ def test_ten_kills_lose_nothing(tmp_path: Path, record_property: Callable[[str, 
             acknowledged += load.acknowledged
     with served(tmp_path, root=root) as serving:
         assert_kept(serving, acknowledged, every=5)
-    record_property("acknowledged", len(acknowledged))
+    assert len(acknowledged) >= KILLS * 60
 
 
 def test_ten_kills_of_the_writing_process_lose_nothing(tmp_path: Path) -> None:
