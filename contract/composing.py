@@ -27,8 +27,11 @@ NOTHING: Final[Found] = (False, None)
 _MAX_DEPTH: Final = 2
 """Times that a schema is written out within itself."""
 
-_MAX_NESTING: Final = 32
-"""Schemas of objects and lists within one another: a thousand may lead to one another in a ring."""
+_MAX_LEVELS: Final = 24
+"""Schemas within one another below which only members that must be there are composed: a chain may be of any length."""
+
+_DEEPEST: Final = 100
+"""Schemas within one another that are looked into at all; each takes four frames of Python's thousand."""
 
 _MAX_STEPS: Final = 2_000
 """Schemas looked at for one value."""
@@ -92,8 +95,7 @@ class _Composer:
                 return True, said
         if isinstance(schema.get("enum"), list) and schema["enum"]:
             return True, self._pick.choice(schema["enum"]) if self._pick is not None else schema["enum"][0]
-        is_nested_deep = len(self._above) >= _MAX_NESTING and not types_of(target).isdisjoint({"object", "array"})
-        if is_nested_deep or self._above.count(id(schema)) >= _MAX_DEPTH:
+        if len(self._above) >= _DEEPEST or self._above.count(id(schema)) >= _MAX_DEPTH:
             return (types_of(target) <= {"object", "null"} and not schema.get("required")), {}
         self._above.append(id(schema))
         try:
@@ -188,9 +190,10 @@ class _Composer:
             if not isinstance(value, Mapping):
                 return True, value
             members |= value
+        needed = node.value.get("required") or ()
         for name in node.value.get("properties") or {}:
             member = node.child("properties", name)
-            if _is_written_only(member):
+            if _is_written_only(member) or (len(self._above) > _MAX_LEVELS and name not in needed):
                 continue
             found, value = self.value(member)
             if found:
