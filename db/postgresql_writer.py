@@ -20,18 +20,15 @@ from db.column_types import as_utc, decode_json, encode_json
 from db.errors import KeyConflict
 from db.keys import Caller, NewKey
 from db.postgresql import confirm, explain, is_moved, is_passing, unwrap
-from db.statements import (
+from db.postgresql_statements import (
     CALLER,
-    INSERTED,
-    JUDGED,
-    LAST_USED_INTERVAL,
     POSTGRESQL_FIND,
     POSTGRESQL_TOUCH,
     POSTGRESQL_WRITE,
     POSTGRESQL_WRITE_AGAIN,
-    RECORDED,
     Statement,
 )
+from db.statements import INSERTED, JUDGED, LAST_USED_INTERVAL, RECORDED
 from db.tables import API_KEYS
 
 _REFUSALS: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)

@@ -19,7 +19,8 @@ from db.column_types import decode_json, encode_json, encode_timestamp
 from db.errors import KeyConflict
 from db.keys import Caller, NewKey
 from db.sqlite import DatabaseFile, explain_code, is_locked_code
-from db.statements import LAST_USED_INTERVAL, SQLITE_FIND, SQLITE_INSERTS, SQLITE_TOUCH
+from db.sqlite_statements import SQLITE_FIND, SQLITE_INSERTS, SQLITE_TOUCH
+from db.statements import LAST_USED_INTERVAL
 from db.tables import API_KEYS, AUDIT_EVENTS
 
 logger = logging.getLogger("imtegrate")

@@ -92,6 +92,12 @@ def bearer_digest(headers: Sequence[bytes]) -> bytes | None:
     return tokens.read(token.strip()) if scheme.lower() == b"bearer" else None
 
 
+def held_by(caller: Caller) -> frozenset[str]:
+    """The scopes of a key: each look is the same, however many there are."""
+    scopes = caller.scopes if isinstance(caller.scopes, list) else ()
+    return frozenset(scope for scope in scopes if isinstance(scope, str))
+
+
 def holds(scopes: object, scope: object) -> bool:
     """Whether a key's scopes include one."""
     return isinstance(scopes, list) and (EVERYTHING in scopes or scope in scopes)
