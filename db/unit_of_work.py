@@ -15,7 +15,7 @@ from db.keys import Caller, NewKey
 MAX_BATCH: Final = 512
 """Requests of one transaction: bounds how long it keeps other writers out, and the size of its statements."""
 
-COMPANY: Final = 64
+COMPANY: Final = 8
 """Requests that are worth a batch beside one that is under way: fewer cost less together, in the next one."""
 
 PATIENCE: Final = 0.05
