@@ -23,7 +23,9 @@ from running import create_organisation, running
 SEEDS: Final = (1, 20, 300)
 """Fixed, so that what was found once is found again."""
 
-SPEC: Final = Path(__file__).parents[2] / "openapi.json"
+ROOT: Final = Path(__file__).parents[2]
+SPEC: Final = ROOT / "openapi.json"
+EXAMPLE: Final = ROOT / "examples" / "key-lifecycle"
 
 
 @contextmanager
@@ -36,6 +38,21 @@ def targets(folder: Path) -> Iterator[dict[str, tuple[str, Sequence[str]]]]:
         running("dev", "--spec", SPEC, "--database-url", f"sqlite:///{folder / 'dev.db'}", cwd=folder) as dev,
     ):
         yield {"serve": (serve.url, ("-H", f"Authorization: Bearer {token}")), "dev": (dev.url, ())}
+
+
+@contextmanager
+def example_targets(folder: Path) -> Iterator[dict[str, tuple[str, Sequence[str]]]]:
+    """The same of the larger example. Its document demands a token, which `dev` is given too."""
+    for name in ("openapi.json", "handlers"):
+        (folder / name).symlink_to(EXAMPLE / name)
+    url = f"sqlite:///{folder / 'example.db'}"
+    token = create_organisation(url, folder)["token"]
+    options = ("-H", f"Authorization: Bearer {token}")
+    with (
+        running("serve", "--database-url", url, cwd=folder) as serve,
+        running("dev", "--database-url", url, cwd=folder) as dev,
+    ):
+        yield {"example serve": (serve.url, options), "example dev": (dev.url, options)}
 
 
 def fuzz(
@@ -77,7 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     seeds = options.seed or [*SEEDS, secrets.randbelow(2**32)]
     failed = 0
-    with tempfile.TemporaryDirectory() as name, targets(Path(name)) as found:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        tempfile.TemporaryDirectory() as other,
+        targets(Path(name)) as first,
+        example_targets(Path(other)) as second,
+    ):
+        found = {**first, **second}
         for target, (url, more) in found.items():
             for seed in seeds:
                 began = time.monotonic()
@@ -86,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 took = time.monotonic() - began
                 verdict = "no failure" if done.returncode == 0 else "FAILED"
                 print(
-                    f"{target:6} seed {seed:10}: {tried[1] if tried else '?'} cases, {took:.0f} s, {verdict}",
+                    f"{target:13} seed {seed:10}: {tried[1] if tried else '?'} cases, {took:.0f} s, {verdict}",
                     flush=True,
                 )
                 if done.returncode != 0:
