@@ -1,5 +1,6 @@
 """The service is fuzzed against its document with every test run; `tox -e fuzz` does it at length."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -28,3 +29,6 @@ def test_schemathesis_finds_nothing_in_the_larger_example(target: str, tmp_path:
         done = fuzz(url, options, seed=1, max_examples=20, folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "No issues found" in done.stdout
+    covered = re.search(r"API Links: +(\d+) covered", done.stdout)
+    assert covered is not None
+    assert int(covered[1]) >= 6, done.stdout  # those that the document itself has
