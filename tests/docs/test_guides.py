@@ -58,7 +58,9 @@ class Reader:
         """Run a command; remember what it shows once, as a reader would."""
         command = re.sub(r"\b8000\b", self.port, command).replace(PLACEHOLDER, self.prefix)
         if command.startswith(SERVERS):
-            self.serve(command if self.port in command else f"{command} --port {self.port}")
+            # Behind the program's words: a comment may end the line.
+            given = re.sub(r"^imtegrate \w+", rf"\g<0> --port {self.port}", command)
+            self.serve(command if self.port in command else given)
             return
         deadline = time.monotonic() + START_TIMEOUT
         while True:
