@@ -13,6 +13,11 @@ def created(request: Request, key_id: UUID, by: Caller | None, org_id: UUID) -> 
     return _event(request, KEY_CREATED, key_id, None if by is None else by.id, org_id, key_id)
 
 
+def changed(request: Request, action: str, by: Caller, key_id: UUID, detail: str = "") -> Event:
+    """Something done to a key of the caller's organisation."""
+    return _event(request, action, uuid7(), by.id, by.org_id, key_id, detail)
+
+
 def refused(request: Request, caller: Caller, problem: Problem) -> Refused:
     """A refusal for lack of right, as it is told to the caller and to the audit trail."""
     reason = "; ".join(f"{'/'.join(map(str, error.loc))}: {error.msg}".removeprefix(": ") for error in problem.errors)

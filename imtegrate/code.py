@@ -5,7 +5,7 @@
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,14 @@ from types import ModuleType
 from typing import Any, Final
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from contract import Verifiers
 from db import UnitOfWork
 
 PACKAGE: Final = "handlers"
+
+Run = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class HandlerCode:
 
     package: ModuleType
     verifiers: Verifiers
-    services: Callable[[UnitOfWork, UUID | None, bytes], Any]
+    services: Callable[[UnitOfWork, UUID | None, bytes, Run], Any]
+    """Takes the hot path, the organisation of anonymous callers, the document's SHA-256 and `Database.run`."""
 
 
 def import_handlers(*, again: bool = False) -> HandlerCode:
@@ -69,5 +74,5 @@ def _prefer_local() -> bool:
     return imported is not None and Path(imported).parent != here / PACKAGE
 
 
-def _no_services(_units: UnitOfWork, _development: UUID | None, _document: bytes) -> None:
+def _no_services(_units: UnitOfWork, _development: UUID | None, _document: bytes, _run: Run) -> None:
     """What handlers work with that ask for nothing."""

@@ -264,7 +264,7 @@ class Service:
             bind(contract, code.package),
             verifiers=code.verifiers,
             beside=beside(contract, self._database, self._metrics.registry, self._last_edit),
-            state=code.services(self._database.units, self._development, contract.document.digest),
+            state=code.services(self._database.units, self._development, contract.document.digest, self._database.run),
             max_body_size=self._settings.max_body_size,
             translate={DatabaseUnavailable: lambda _: ServiceUnavailable()},
         )

@@ -5,6 +5,7 @@ seeds and a fresh one, which is printed. Ends with 1 if anything was found.
 """
 
 import argparse
+import os
 import re
 import secrets
 import subprocess
@@ -23,7 +24,12 @@ from running import create_organisation, running
 SEEDS: Final = (1, 20, 300)
 """Fixed, so that what was found once is found again."""
 
-SPEC: Final = Path(__file__).parents[2] / "openapi.json"
+ROOT: Final = Path(__file__).parents[2]
+SPEC: Final = ROOT / "openapi.json"
+EXAMPLE: Final = ROOT / "examples" / "key-lifecycle"
+
+OWN_KEY: Final = "own-key"
+"""File of the folder with the id of the key that schemathesis calls with, where that key may be revoked by it."""
 
 
 @contextmanager
@@ -38,10 +44,33 @@ def targets(folder: Path) -> Iterator[dict[str, tuple[str, Sequence[str]]]]:
         yield {"serve": (serve.url, ("-H", f"Authorization: Bearer {token}")), "dev": (dev.url, ())}
 
 
+@contextmanager
+def example_targets(folder: Path) -> Iterator[dict[str, tuple[str, Sequence[str]]]]:
+    """The same of the larger example. Its document demands a token, which `dev` is given too."""
+    for name in ("openapi.json", "handlers"):
+        (folder / name).symlink_to(EXAMPLE / name)
+    url = f"sqlite:///{folder / 'example.db'}"
+    root = create_organisation(url, folder)
+    (folder / OWN_KEY).write_text(root["key_id"])
+    options = ("-H", f"Authorization: Bearer {root['token']}")
+    with (
+        running("serve", "--database-url", url, cwd=folder) as serve,
+        running("dev", "--database-url", url, cwd=folder) as dev,
+    ):
+        yield {"example serve": (serve.url, options), "example dev": (dev.url, options)}
+
+
 def fuzz(
     url: str, options: Sequence[str], seed: int, max_examples: int, folder: Path
 ) -> subprocess.CompletedProcess[str]:
     """One run of schemathesis; the document it tests against is the one the service serves."""
+    environment = dict(os.environ)
+    if (folder / OWN_KEY).exists():
+        environment |= {
+            "IMTEGRATE_FUZZ_OWN_KEY": (folder / OWN_KEY).read_text(),
+            "PYTHONPATH": str(Path(__file__).parent),
+            "SCHEMATHESIS_HOOKS": "own_key",
+        }
     return subprocess.run(
         [
             sys.executable,
@@ -63,6 +92,7 @@ def fuzz(
             *options,
         ],
         cwd=folder,
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
@@ -77,19 +107,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     seeds = options.seed or [*SEEDS, secrets.randbelow(2**32)]
     failed = 0
-    with tempfile.TemporaryDirectory() as name, targets(Path(name)) as found:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        tempfile.TemporaryDirectory() as other,
+        targets(Path(name)) as first,
+        example_targets(Path(other)) as second,
+    ):
+        found = {**first, **second}
         for target, (url, more) in found.items():
+            folder = Path(other if target in second else name)
             for seed in seeds:
                 began = time.monotonic()
-                done = fuzz(url, more, seed, options.max_examples, Path(name))
+                done = fuzz(url, more, seed, options.max_examples, folder)
                 tried = re.search(r"(\d+) generated", done.stdout)
                 took = time.monotonic() - began
-                verdict = "no failure" if done.returncode == 0 else "FAILED"
+                # A warning counts too: where all is 401, nothing was tried.
+                passed = done.returncode == 0 and "No issues found" in done.stdout
+                verdict = "no failure" if passed else "FAILED"
                 print(
-                    f"{target:6} seed {seed:10}: {tried[1] if tried else '?'} cases, {took:.0f} s, {verdict}",
+                    f"{target:13} seed {seed:10}: {tried[1] if tried else '?'} cases, {took:.0f} s, {verdict}",
                     flush=True,
                 )
-                if done.returncode != 0:
+                if not passed:
                     failed += 1
                     print(done.stdout, done.stderr, sep="\n")
     print(f"{len(found) * len(seeds) - failed} passed, {failed} failed")
