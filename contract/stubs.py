@@ -41,6 +41,14 @@ _BUILTINS: Final = frozenset(name for name in dir(builtins) if not name.startswi
 
 _INDENT: Final = " " * 4
 
+_PACKAGE: Final = '''"""The functions that answer the operations of the document; an installed package may have more."""
+
+from pkgutil import extend_path
+
+__path__ = extend_path(__path__, __name__)
+'''
+"""An `__init__.py` that hides nothing of an installed package of the same name."""
+
 
 def write_stubs(contract: Contract, package: ModuleType | None, out: Path) -> list[Path]:
     """Write what is missing of a handlers package into the folder `out`; the files that were written.
@@ -60,7 +68,7 @@ def write_stubs(contract: Contract, package: ModuleType | None, out: Path) -> li
     for module, operations in _missing(contract, names, package, out).items():
         _add(contract.document, texts, out, module, operations, tied)
     if texts and not (out / "__init__.py").exists():
-        texts = {out / "__init__.py": '"""The functions that answer the operations of the document."""\n', **texts}
+        texts = {out / "__init__.py": _PACKAGE, **texts}
     if texts:
         out.mkdir(parents=True, exist_ok=True)
     for path, text in texts.items():

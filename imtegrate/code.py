@@ -47,12 +47,26 @@ def import_handlers(*, again: bool = False) -> HandlerCode:
             del sys.modules[name]
     try:
         package = importlib.import_module(PACKAGE)
+        verifiers = _taken(package, "VERIFIERS", "security", {})
+        services = _taken(package, "Services", "services", _no_services)
     except BaseException:
         for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
             del sys.modules[name]
         sys.modules.update(before)
         raise
-    return HandlerCode(package, getattr(package, "VERIFIERS", {}), getattr(package, "Services", _no_services))
+    return HandlerCode(package, verifiers, services)
+
+
+def _taken(package: ModuleType, name: str, module: str, default: Any) -> Any:
+    """What a package exports, else what its module has: a local one may leave that to the installed one."""
+    if hasattr(package, name):
+        return getattr(package, name)
+    try:
+        return getattr(importlib.import_module(f"{PACKAGE}.{module}"), name, default)
+    except ModuleNotFoundError as error:
+        if error.name != f"{PACKAGE}.{module}":
+            raise
+        return default
 
 
 def _forget_bytecode(module: ModuleType) -> None:
