@@ -107,7 +107,13 @@ def _elsewhere(
 ) -> _Sited | None:
     """The parameter of the same name in another location, if that is new there."""
     return next(
-        (o for k, o in others.items() if k not in own and o.parameter.name.lower() == sited.parameter.name.lower()),
+        (
+            other
+            for key, other in others.items()
+            if key not in own
+            and other.parameter.location != sited.parameter.location
+            and other.parameter.name.lower() == sited.parameter.name.lower()
+        ),
         None,
     )
 

@@ -26,6 +26,15 @@ CREATED = "/components/schemas/ApiKeyCreated"
 LIMIT = {"name": "limit", "in": "query", "schema": {"type": "integer"}}
 BEARER = {"b": {"type": "http", "scheme": "bearer"}}
 
+FLOW = "/components/securitySchemes/o/flows/clientCredentials"
+AUTHORITIES = {
+    name: {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": url, "scopes": {"r": "Read"}}}}
+    for name, url in (("o", "https://example.com/token"), ("other", "https://example.org/token"))
+}
+
+JSON_ANSWER = PUBLISHED["paths"]["/v1/api-keys"]["post"]["responses"]["201"]
+CONTENT = JSON_ANSWER["content"]["application/json"]
+
 
 def contract_of(root: Any) -> Contract:
     """A document, compiled; it need not be on disk."""
@@ -369,6 +378,13 @@ ROWS = [
         "answer 409: may now be given",
     ),
     Row("a success gone", [("remove", f"{POST}/responses/201")], ["breaks"], "answer 201: is no longer given"),
+    Row(
+        "a range of successes narrowed to one",
+        [("add", f"{POST}/responses/201", JSON_ANSWER), ("remove", f"{POST}/responses/2XX")],
+        ["safe"],
+        "answer 2XX: is now 201 only",
+        before=(("add", f"{POST}/responses/2XX", JSON_ANSWER), ("remove", f"{POST}/responses/201")),
+    ),
     Row("a fault gone", [("remove", f"{POST}/responses/422")], ["safe"], "answer 422: is no longer given"),
     Row(
         "a media type of an answer gone",
@@ -378,6 +394,29 @@ ROWS = [
         ],
         ["maybe", "breaks"],
         "is no longer application/json",
+    ),
+    Row(
+        "a media type of an answer with a charset",
+        [
+            ("remove", f"{POST}/responses/201/content/application~1json"),
+            ("add", f"{POST}/responses/201/content/application~1json;charset=utf-8", CONTENT),
+        ],
+        ["maybe"],
+        "may now be application/json;charset=utf-8",
+    ),
+    Row(
+        "a range of media types of an answer narrowed to one, and what it holds widened",
+        [
+            ("remove", f"{POST}/responses/201/content/application~1*"),
+            ("add", f"{POST}/responses/201/content/application~1json", CONTENT),
+            ("remove", f"{CREATED}/required/8"),
+        ],
+        ["maybe", "breaks"],
+        "token is no longer guaranteed",
+        before=(
+            ("add", f"{POST}/responses/201/content/application~1*", CONTENT),
+            ("remove", f"{POST}/responses/201/content/application~1json"),
+        ),
     ),
     Row(
         "a header gone",
@@ -431,6 +470,36 @@ ROWS = [
         [("replace", "/components/securitySchemes", {"b": {"type": "apiKey", "in": "header", "name": "X-Key"}})],
         ["breaks", "safe"],
         before=(("add", f"{POST}/security", [{"b": []}]), ("add", "/components/securitySchemes", BEARER)),
+    ),
+    Row(
+        "a scheme of another name",
+        [("replace", f"{POST}/security", [{"c": []}])],
+        ["maybe"],
+        "c is sent alike",
+        before=(
+            ("add", f"{POST}/security", [{"b": []}]),
+            ("add", "/components/securitySchemes", {**BEARER, "c": {"type": "http", "scheme": "Bearer"}}),
+        ),
+    ),
+    Row(
+        "another authority",
+        [("replace", f"{POST}/security", [{"other": ["r"]}])],
+        ["breaks", "safe"],
+        "o (r) sufficed and does no longer",
+        before=(("add", f"{POST}/security", [{"o": ["r"]}]), ("add", "/components/securitySchemes", AUTHORITIES)),
+    ),
+    Row(
+        "a scope in other words",
+        [("replace", f"{FLOW}/scopes/r", "To read keys"), ("add", f"{FLOW}/scopes/w", "To write them")],
+        [],
+        before=(("add", f"{POST}/security", [{"o": ["r"]}]), ("add", "/components/securitySchemes", AUTHORITIES)),
+    ),
+    Row(
+        "tokens from elsewhere",
+        [("replace", f"{FLOW}/tokenUrl", "https://example.net/token")],
+        ["maybe"],
+        "o is obtained in another way",
+        before=(("add", f"{POST}/security", [{"o": ["r"]}]), ("add", "/components/securitySchemes", AUTHORITIES)),
     ),
     # Operations.
     Row("an operation gone", [("remove", "/paths/~1v1~1api-keys/post")], ["breaks"], "is gone", POST),
@@ -526,6 +595,12 @@ def test_lines_are_short_and_json_is_whole() -> None:
         "message": "body: name of 65 characters was accepted and is refused: String should have at most 64 characters",
         "witness": {"name": "a" * 65},
     }
+
+
+def test_a_witness_that_is_null_is_shown() -> None:
+    """Null shows a break like any other value: the line has it."""
+    (change,) = changes(document({"type": ["string", "null"]}), document({"type": "string"}))
+    assert str(change).endswith("— witness: null")
 
 
 def test_each_fault_of_one_schema_is_told() -> None:
