@@ -242,7 +242,8 @@ def _of_headers(label: str, old: Response, new: Response) -> Iterator[tuple[str,
             yield pointer, Finding("breaks", f"{name} is no longer guaranteed", {"headers": {}})
         if before[key].style != header.style:
             yield pointer, Finding("maybe", f"{name} is written in another style")
-        for finding in of_answers(before[key].schema, header.schema):
+        in_text = not (before[key].in_json or header.in_json)
+        for finding in of_answers(before[key].schema, header.schema, in_text=in_text):
             yield _schema_pointer(pointer, header.schema), _labelled(f"{name}: ", finding)
     for key, header in before.items():
         if key not in after:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from contract.bundle import JSON, Undecidable, bundle
 from contract.coercion import types_of
 from contract.containment import admits_every_text
-from contract.differences import UNREADABLE, Carry, Finding, brief, of_defaults, of_requests
+from contract.differences import SCALARS, UNDECIDED, UNREADABLE, Carry, Finding, brief, of_defaults, of_requests
 from contract.document import Document, address_of
 from contract.media import Content, MediaType, essence, without_bytes
 from contract.operation import Contract, Operation
@@ -137,14 +137,18 @@ def _ignored_before(new: _Sited, *, takes_rest: bool) -> Finding:
         raw = write_parameter({**new.said, "schema": {}, "content": None}, probe, new.parameter.name)
         if raw is not None and not _judge(new.parameter, raw)[1]:
             return Finding("maybe", f"{new.label}: is new; {brief(probe)} was ignored there and is refused", probe)
-    try:
-        schema = bundle(new.parameter.schema.node)
-        free = types_of(new.parameter.schema.node) <= {"string", "null"} and admits_every_text(schema)
-    except Undecidable:
-        free = False
-    if free:
+    if _takes_every_text(new.parameter):
         return Finding("safe", f"{new.label}: is new and optional")
     return Finding("maybe", f"{new.label}: is new and optional; where it was sent all the same it is judged now")
+
+
+def _takes_every_text(parameter: Parameter) -> bool:
+    """Whether it is proven that whatever is written as one text is accepted."""
+    node = parameter.schema.node
+    try:
+        return types_of(node) <= {"string", "null"} and admits_every_text(bundle(node))
+    except Undecidable:
+        return False
 
 
 def _request_without(sited: _Sited, operation: Operation) -> JSON:
@@ -194,7 +198,11 @@ def _kept(old: _Sited, new: _Sited, operation: Operation) -> Found:
     if old.manner != new.manner:
         yield from _in_another_manner(old, new, safely)
     else:
-        for finding in of_requests(before.schema, after.schema, safely):
+        found = list(of_requests(before.schema, after.schema, safely))
+        if found == [UNDECIDED] and types_of(before.schema.node) <= SCALARS and _takes_every_text(after):
+            # What was read from the one text as something else is read as the text that it is.
+            found = [Finding("safe", "takes any text now; accepts all that it accepted")]
+        for finding in found:
             yield new.schema_pointer, _labelled(f"{new.label}: ", finding)
     was_, is_ = (brief(list(parameter.default)) for parameter in (before, after))
     if was_ != is_:

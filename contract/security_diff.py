@@ -24,6 +24,7 @@ def of_security(
     schemes = old_contract.security_schemes, new_contract.security_schemes
     pointer = _pointer(old_contract, new_contract, old, new)
     alike: list[Alternative] = []
+    broken = False
     for one in before:
         if not any(_satisfies(one, other, *schemes) for other in after):
             said = _said(one)
@@ -33,11 +34,13 @@ def of_security(
                 yield pointer, Finding("maybe", message)
                 continue
             message = f"security: {said} sufficed and does no longer; it takes {' or '.join(map(_said, after))}"
+            broken = True
             request = {"method": new.method, "path": new.path, "security": {n: list(s) for n, s in one.items()}}
             yield pointer, Finding("breaks", message, request)
     for other in after:
         if not any(_satisfies(one, other, *schemes) for one in before):
-            if other in alike:
+            held = any(_satisfies(other, one, *reversed(schemes)) for one in before)
+            if other in alike or (held and not broken):
                 continue
             # Said beside what breaks too: it is what to do about it.
             yield pointer, Finding("safe", f"security: {_said(other)} suffices now")

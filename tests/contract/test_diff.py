@@ -25,6 +25,7 @@ CREATE = "/components/schemas/ApiKeyCreate"
 CREATED = "/components/schemas/ApiKeyCreated"
 LIMIT = {"name": "limit", "in": "query", "schema": {"type": "integer"}}
 BEARER = {"b": {"type": "http", "scheme": "bearer"}}
+BEARERS = {**BEARER, "c": {"type": "http", "scheme": "Bearer"}}
 
 FLOW = "/components/securitySchemes/o/flows/clientCredentials"
 AUTHORITIES = {
@@ -145,6 +146,48 @@ ROWS = [
         ["breaks"],
         "scopes",
         shows="body",
+    ),
+    Row(
+        "a list of one text fewer, all distinct",
+        [("replace", f"{CREATE}/properties/scopes/maxItems", 99)],
+        ["breaks"],
+        "of 100 items",
+        shows="body",
+        before=(
+            ("add", f"{CREATE}/properties/scopes/uniqueItems", True),
+            ("add", f"{CREATE}/properties/scopes/maxItems", 100),
+        ),
+    ),
+    Row(
+        "a list that may hold fewer of a kind",
+        [("add", f"{CREATE}/properties/scopes/maxContains", 2)],
+        ["breaks"],
+        "scopes",
+        shows="body",
+        before=(("add", f"{CREATE}/properties/scopes/contains", {"type": "string"}),),
+    ),
+    Row(
+        "the bound of a column",
+        [("replace", f"{CREATE}/properties/name/maxLength", 65_535)],
+        ["breaks"],
+        "name of 65536 characters",
+        shows="body",
+        before=(("replace", f"{CREATE}/properties/name/maxLength", 100_000),),
+    ),
+    Row(
+        "members of a kind of name judged",
+        [("add", f"{CREATE}/patternProperties", {"^x-": {"type": "string"}})],
+        ["breaks"],
+        "x-",
+        shows="body",
+    ),
+    Row(
+        "addresses in ASCII only",
+        [("replace", f"{CREATE}/properties/name/format", "email")],
+        ["breaks"],
+        "name",
+        shows="body",
+        before=(("add", f"{CREATE}/properties/name/format", "idn-email"),),
     ),
     Row("another type", [("replace", f"{CREATE}/properties/name/type", "integer")], ["breaks"], "name", shows="body"),
     Row("null allowed", [("replace", f"{CREATE}/properties/name/type", ["string", "null"])], ["safe"]),
@@ -269,6 +312,27 @@ ROWS = [
         "a number that may be any text",
         [("replace", f"{POST}/parameters/1/schema", {"type": ["string", "integer"]})],
         ["safe"],
+        before=(with_parameter(),),
+    ),
+    Row(
+        "a number that is any text",
+        [("replace", f"{POST}/parameters/1/schema", {"type": "string"})],
+        ["safe"],
+        "takes any text now",
+        before=(with_parameter(),),
+    ),
+    Row(
+        "a number that is a text with an end",
+        [("replace", f"{POST}/parameters/1/schema", {"type": "string", "maxLength": 2})],
+        ["breaks"],
+        "query parameter limit",
+        before=(with_parameter(),),
+    ),
+    Row(
+        "a parameter in other letters",
+        [("replace", f"{POST}/parameters/1/name", "Limit")],
+        ["maybe", "safe"],
+        "query parameter limit: is gone",
         before=(with_parameter(),),
     ),
     Row(
@@ -436,7 +500,30 @@ ROWS = [
             ("add", f"{POST}/responses/201/headers", {"Location": {"required": True, "schema": {"type": "string"}}}),
         ),
     ),
+    Row(
+        "a header of text that is a number",
+        [("replace", f"{POST}/responses/201/headers/X-Count/schema/type", "integer")],
+        ["maybe"],
+        "header X-Count",
+        before=(("add", f"{POST}/responses/201/headers", {"X-Count": {"schema": {"type": "string"}}}),),
+    ),
+    Row(
+        "a header of a number that is a text",
+        [("replace", f"{POST}/responses/201/headers/X-Count/schema/type", "string")],
+        ["breaks"],
+        "header X-Count",
+        before=(("add", f"{POST}/responses/201/headers", {"X-Count": {"schema": {"type": "integer"}}}),),
+    ),
     # Security.
+    Row(
+        "an alternative gone that asked for more",
+        [("replace", f"{POST}/security", [{"b": []}])],
+        [],
+        before=(
+            ("add", f"{POST}/security", [{"b": []}, {"b": [], "c": []}]),
+            ("add", "/components/securitySchemes", BEARERS),
+        ),
+    ),
     Row(
         "credentials demanded",
         [("add", f"{POST}/security", [{"b": []}]), ("add", "/components/securitySchemes", BEARER)],
@@ -478,7 +565,7 @@ ROWS = [
         "c is sent alike",
         before=(
             ("add", f"{POST}/security", [{"b": []}]),
-            ("add", "/components/securitySchemes", {**BEARER, "c": {"type": "http", "scheme": "Bearer"}}),
+            ("add", "/components/securitySchemes", BEARERS),
         ),
     ),
     Row(
