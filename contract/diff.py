@@ -211,9 +211,15 @@ def _of_response(status: str, old: Response, new: Response) -> Iterator[tuple[st
             for finding in of_answers(counterpart.schema, entry.schema):
                 yield _schema_pointer(entry.pointer, entry.schema), _labelled(label, finding)
     for entry in old.content.entries:
-        narrowed = any(_falls(other.range, entry.range) for other in new.content.entries)
-        if not narrowed and _entry_for(entry, new.content) is None:
-            yield entry.pointer, Finding("breaks", f"{label}is no longer {entry.range}", {"Accept": entry.range})
+        after = _entry_for(entry, new.content)
+        if after is None:
+            if not any(_falls(other.range, entry.range) for other in new.content.entries):
+                message = f"{label}is no longer {entry.range}"
+                yield entry.pointer, Finding("breaks", message, {"Accept": entry.range})
+        elif _entry_for(after, old.content) is not entry:
+            # What was sent as this is sent as that now.
+            for finding in of_answers(entry.schema, after.schema):
+                yield _schema_pointer(after.pointer, after.schema), _labelled(label, finding)
     yield from _of_headers(label, old, new)
 
 

@@ -9,7 +9,7 @@ from contract.coercion import types_of
 from contract.containment import admits_every_text
 from contract.differences import SCALARS, UNDECIDED, UNREADABLE, Carry, Finding, brief, of_defaults, of_requests
 from contract.document import Document, address_of
-from contract.media import Content, MediaType, essence, without_bytes
+from contract.media import Content, MediaType, essence, is_json, without_bytes
 from contract.operation import Contract, Operation
 from contract.parameters import MISSING, Malformed, NotText, Parameter, Raw, style_of
 from contract.problem import Problem
@@ -198,7 +198,8 @@ def _kept(old: _Sited, new: _Sited, operation: Operation) -> Found:
     if old.manner != new.manner:
         yield from _in_another_manner(old, new, safely)
     else:
-        found = list(of_requests(before.schema, after.schema, safely))
+        in_json = len(new.manner) == 1 and is_json(new.manner[0]) and after.location == "query"
+        found = list(of_requests(before.schema, after.schema, None if in_json else safely))
         if found == [UNDECIDED] and types_of(before.schema.node) <= SCALARS and _takes_every_text(after):
             # What was read from the one text as something else is read as the text that it is.
             found = [Finding("safe", "takes any text now; accepts all that it accepted")]

@@ -336,6 +336,23 @@ ROWS = [
         before=(with_parameter(),),
     ),
     Row(
+        "a parameter in JSON that needs less",
+        [("remove", f"{POST}/parameters/1/content/application~1json/schema/required")],
+        ["safe"],
+        "accepts all that it accepted",
+        before=(
+            (
+                "add",
+                f"{POST}/parameters/-",
+                {
+                    "name": "q",
+                    "in": "query",
+                    "content": {"application/json": {"schema": {"type": "object", "required": ["a"]}}},
+                },
+            ),
+        ),
+    ),
+    Row(
         "a parameter's default",
         [("add", f"{POST}/parameters/1/schema/default", 10)],
         ["maybe"],
@@ -481,6 +498,16 @@ ROWS = [
             ("add", f"{POST}/responses/201/content/application~1*", CONTENT),
             ("remove", f"{POST}/responses/201/content/application~1json"),
         ),
+    ),
+    Row(
+        "any media type of an answer, that holds something else",
+        [
+            ("remove", f"{POST}/responses/201/content/application~1json"),
+            ("add", f"{POST}/responses/201/content/*~1*", {"schema": {"type": "integer"}}),
+        ],
+        ["maybe", "breaks"],
+        "may now be sent",
+        f"{POST}/responses/201/content/*~1*/schema",
     ),
     Row(
         "a header gone",
