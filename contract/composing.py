@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from contract.bundle import bundle
 from contract.coercion import types_of
-from contract.samples import FORMATS, Edges, samples
+from contract.formats import FORMATS
+from contract.samples import Edges, samples
 from contract.schema import Node
 
 Found = tuple[bool, Any]

@@ -12,6 +12,7 @@ from typing import Final
 from contract import json_text
 from contract.bundle import JSON
 from contract.differences import Finding, Severity, of_answers
+from contract.media import Content, MediaType, essence
 from contract.operation import Contract, Operation, Response
 from contract.requests_diff import of_body, of_parameters
 from contract.security_diff import of_security
@@ -37,7 +38,10 @@ class Change:
     severity: Severity
     message: str
     witness: JSON | None
-    """What shows it: the body or the value of the parameter or answer; else the request or what there is of it."""
+    """What shows it: the body or the value of the parameter or answer; else the request or what there is of it.
+
+    Whatever breaks has one: there, None is the value null. Elsewhere it is that there is none.
+    """
     operation: str
     """Method and path; empty for what concerns all."""
 
@@ -53,7 +57,8 @@ class Change:
 
     def __str__(self) -> str:
         operation = f"{self.operation}: " if self.operation else ""
-        witness = "" if self.witness is None else f" — witness: {_short(self.witness)}"
+        shown = self.witness is not None or self.severity == "breaks"
+        witness = f" — witness: {_short(self.witness)}" if shown else ""
         return f"{self.severity} {self.pointer or '/'}: {operation}{self.message}{witness}"
 
 
@@ -165,6 +170,9 @@ def _of_responses(old: Operation, new: Operation) -> Iterator[tuple[str, Finding
             continue
         if (after := _response_of(new, status)) is not None:
             yield from _of_response(status, response, after)
+        elif within := [other for other in new.responses if _is_within(other, status)]:
+            # Each of them has been compared with it.
+            yield response.place.pointer, Finding("safe", f"answer {status}: is now {' or '.join(within)} only")
         else:
             expected = status.startswith("2")
             message = f"answer {status}: is no longer given"
@@ -181,6 +189,11 @@ def _response_of(operation: Operation, status: str) -> Response | None:
     return operation.responses.get("default")
 
 
+def _is_within(status: str, range_: str) -> bool:
+    """Whether a status falls under a range of them."""
+    return status.isdigit() and range_.upper() == f"{status[0]}XX"
+
+
 def _new_status(status: str, old: Operation) -> Finding:
     """Callers have to reckon with faults of every kind (RFC 9110 §15); a success that they do not know is news."""
     if status.startswith(("2", "3")) and old.responses:
@@ -190,18 +203,37 @@ def _new_status(status: str, old: Operation) -> Finding:
 
 def _of_response(status: str, old: Response, new: Response) -> Iterator[tuple[str, Finding]]:
     label = f"answer {status}: "
-    before = {entry.range: entry for entry in old.content.entries}
-    after = {entry.range: entry for entry in new.content.entries}
-    for range_, entry in after.items():
-        if range_ in before:
-            for finding in of_answers(before[range_].schema, entry.schema):
+    for entry in new.content.entries:
+        counterpart = _entry_for(entry, old.content)
+        if counterpart is None or entry.range.lower() != counterpart.range.lower():
+            yield entry.pointer, Finding("maybe", f"{label}may now be {entry.range}")
+        if counterpart is not None:
+            for finding in of_answers(counterpart.schema, entry.schema):
                 yield _schema_pointer(entry.pointer, entry.schema), _labelled(label, finding)
-        else:
-            yield entry.pointer, Finding("maybe", f"{label}may now be {range_}")
-    for range_, entry in before.items():
-        if range_ not in after:
-            yield entry.pointer, Finding("breaks", f"{label}is no longer {range_}", {"Accept": range_})
+    for entry in old.content.entries:
+        after = _entry_for(entry, new.content)
+        if after is None:
+            if not any(_falls(other.range, entry.range) for other in new.content.entries):
+                message = f"{label}is no longer {entry.range}"
+                yield entry.pointer, Finding("breaks", message, {"Accept": entry.range})
+        elif _entry_for(after, old.content) is not entry:
+            # What was sent as this is sent as that now.
+            for finding in of_answers(entry.schema, after.schema):
+                yield _schema_pointer(after.pointer, after.schema), _labelled(label, finding)
     yield from _of_headers(label, old, new)
+
+
+def _entry_for(entry: MediaType, content: Content) -> MediaType | None:
+    """The entry of a response for the media type of another: the same, else without parameters, else a range of it."""
+    same = [other for other in content.entries if other.range.lower() == entry.range.lower()]
+    around = [other for other in content.entries if _falls(entry.range, other.range)]
+    return min(same or around, key=lambda other: other.range.count("*"), default=None)
+
+
+def _falls(media_type: str, range_: str) -> bool:
+    """Whether a media type, its parameters apart, falls under a range (RFC 9110 §12.5.1)."""
+    name, around = essence(media_type), essence(range_)
+    return around in (name, f"{name.partition('/')[0]}/*", "*/*")
 
 
 def _of_headers(label: str, old: Response, new: Response) -> Iterator[tuple[str, Finding]]:
@@ -216,7 +248,8 @@ def _of_headers(label: str, old: Response, new: Response) -> Iterator[tuple[str,
             yield pointer, Finding("breaks", f"{name} is no longer guaranteed", {"headers": {}})
         if before[key].style != header.style:
             yield pointer, Finding("maybe", f"{name} is written in another style")
-        for finding in of_answers(before[key].schema, header.schema):
+        in_text = not (before[key].in_json or header.in_json)
+        for finding in of_answers(before[key].schema, header.schema, in_text=in_text):
             yield _schema_pointer(pointer, header.schema), _labelled(f"{name}: ", finding)
     for key, header in before.items():
         if key not in after:

@@ -56,7 +56,7 @@ def of_requests(
     """
     sides = _sides(old, new, projected=False)
     if sides is None:
-        yield Finding("maybe", _UNDECIDED)
+        yield UNDECIDED
         return
     sender, receiver = sides
     if is_same(sender, receiver) and not rewritten:
@@ -81,14 +81,17 @@ def of_requests(
     elif not rewritten and contains(receiver, sender) and (carry is _as_it_is or _read_alike(sender, receiver)):
         yield from _widened(sender, receiver, "accepts all that it accepted")
     else:
-        yield Finding("maybe", _UNDECIDED)
+        yield UNDECIDED
 
 
-def of_answers(old: Schema | None, new: Schema | None) -> Iterator[Finding]:
-    """What callers notice of a schema of answers; a member that a schema does not declare is not sent."""
+def of_answers(old: Schema | None, new: Schema | None, *, in_text: bool = False) -> Iterator[Finding]:
+    """What callers notice of a schema of answers; a member that a schema does not declare is not sent.
+
+    Where values are sent `in_text`, a number is to whoever was told of a text the text that it is written as.
+    """
     sides = _sides(new, old, projected=True)
     if sides is None:
-        yield Finding("maybe", _UNDECIDED)
+        yield UNDECIDED
         return
     sender, receiver = sides
     before = _sides(old, new, projected=True)
@@ -97,7 +100,10 @@ def of_answers(old: Schema | None, new: Schema | None) -> Iterator[Finding]:
     unexpected = [
         (value, value)
         for value in _candidates(sender, receiver)
-        if _takes(new, value) and _is_sent(new, value) and not _takes(old, value)
+        if _takes(new, value)
+        and _is_sent(new, value)
+        and not _takes(old, value)
+        and not (in_text and type_of(value) in SCALARS and _takes(old, json_text.dumps(value).decode()))
     ]
     found = list(_shown(unexpected, "breaks", old, _unexpected))
     yield from found
@@ -110,7 +116,7 @@ def of_answers(old: Schema | None, new: Schema | None) -> Iterator[Finding]:
     if contains(receiver, sender):
         yield from _widened(before[0] if before is not None else ANYTHING, sender, "holds nothing that it did not")
     else:
-        yield Finding("maybe", _UNDECIDED)
+        yield UNDECIDED
 
 
 def of_defaults(old: Schema | None, new: Schema | None) -> Iterator[Finding]:
@@ -165,7 +171,8 @@ def _default(nodes: Sequence[Node]) -> str:
     return next((brief(value) for found, value in map(default_of, nodes) if found), "none")
 
 
-_UNDECIDED: Final = "changed: nothing was found that it breaks, and it is not proven that nothing does"
+UNDECIDED: Final = Finding("maybe", "changed: nothing was found that it breaks, and it is not proven that nothing does")
+"""Neither shown nor ruled out."""
 
 
 def _sides(sender: Schema | None, receiver: Schema | None, *, projected: bool) -> tuple[Bundle, Bundle] | None:
@@ -340,13 +347,14 @@ _OPENS: Final = ("additionalProperties", "patternProperties", "unevaluatedProper
 
 # ---- text ------------------------------------------------------------------------------------------------------------
 
-_SCALARS: Final = frozenset({"boolean", "integer", "null", "number", "string"})
+SCALARS: Final = frozenset({"boolean", "integer", "null", "number", "string"})
+"""Types of values that are written as one text."""
 
 
 def _read_alike(old: Bundle, new: Bundle) -> bool:
     """Whether a text that `old` reads as a value is read by `new`, which admits that value, as an admitted one."""
     types = [_types_within(side) for side in (old, new)]
-    if all(found is not None and found <= _SCALARS for found in types):
+    if all(found is not None and found <= SCALARS for found in types):
         # Each reading of the text that some type allows is tried.
         return True
     shapes = [_shape(side, side.root, 0) for side in (old, new)]

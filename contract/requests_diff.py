@@ -7,9 +7,9 @@ from typing import Any, Final
 from contract.bundle import JSON, Undecidable, bundle
 from contract.coercion import types_of
 from contract.containment import admits_every_text
-from contract.differences import UNREADABLE, Carry, Finding, brief, of_defaults, of_requests
+from contract.differences import SCALARS, UNDECIDED, UNREADABLE, Carry, Finding, brief, of_defaults, of_requests
 from contract.document import Document, address_of
-from contract.media import Content, MediaType, essence, without_bytes
+from contract.media import Content, MediaType, essence, is_json, without_bytes
 from contract.operation import Contract, Operation
 from contract.parameters import MISSING, Malformed, NotText, Parameter, Raw, style_of
 from contract.problem import Problem
@@ -107,7 +107,13 @@ def _elsewhere(
 ) -> _Sited | None:
     """The parameter of the same name in another location, if that is new there."""
     return next(
-        (o for k, o in others.items() if k not in own and o.parameter.name.lower() == sited.parameter.name.lower()),
+        (
+            other
+            for key, other in others.items()
+            if key not in own
+            and other.parameter.location != sited.parameter.location
+            and other.parameter.name.lower() == sited.parameter.name.lower()
+        ),
         None,
     )
 
@@ -131,14 +137,18 @@ def _ignored_before(new: _Sited, *, takes_rest: bool) -> Finding:
         raw = write_parameter({**new.said, "schema": {}, "content": None}, probe, new.parameter.name)
         if raw is not None and not _judge(new.parameter, raw)[1]:
             return Finding("maybe", f"{new.label}: is new; {brief(probe)} was ignored there and is refused", probe)
-    try:
-        schema = bundle(new.parameter.schema.node)
-        free = types_of(new.parameter.schema.node) <= {"string", "null"} and admits_every_text(schema)
-    except Undecidable:
-        free = False
-    if free:
+    if _takes_every_text(new.parameter):
         return Finding("safe", f"{new.label}: is new and optional")
     return Finding("maybe", f"{new.label}: is new and optional; where it was sent all the same it is judged now")
+
+
+def _takes_every_text(parameter: Parameter) -> bool:
+    """Whether it is proven that whatever is written as one text is accepted."""
+    node = parameter.schema.node
+    try:
+        return types_of(node) <= {"string", "null"} and admits_every_text(bundle(node))
+    except Undecidable:
+        return False
 
 
 def _request_without(sited: _Sited, operation: Operation) -> JSON:
@@ -188,7 +198,12 @@ def _kept(old: _Sited, new: _Sited, operation: Operation) -> Found:
     if old.manner != new.manner:
         yield from _in_another_manner(old, new, safely)
     else:
-        for finding in of_requests(before.schema, after.schema, safely):
+        in_json = len(new.manner) == 1 and is_json(new.manner[0]) and after.location == "query"
+        found = list(of_requests(before.schema, after.schema, None if in_json else safely))
+        if found == [UNDECIDED] and types_of(before.schema.node) <= SCALARS and _takes_every_text(after):
+            # What was read from the one text as something else is read as the text that it is.
+            found = [Finding("safe", "takes any text now; accepts all that it accepted")]
+        for finding in found:
             yield new.schema_pointer, _labelled(f"{new.label}: ", finding)
     was_, is_ = (brief(list(parameter.default)) for parameter in (before, after))
     if was_ != is_:

@@ -13,13 +13,20 @@ from typing import Any, Final
 from contract.bundle import JSON, LIST, MAP, ONE, Bundle
 from contract.coercion import type_of
 from contract.containment import compiled, literals_of, refers
+from contract.formats import FORMATS
 from contract.patterns import texts_of
 
 MAX_VALUES: Final = 400
 """Values of one schema."""
 
-MAX_LENGTH: Final = 20_000
-"""Characters of one text, and items of one list: a witness is to be read."""
+MAX_ITEMS: Final = 20_000
+"""Items of one list: a witness is to be read."""
+
+MAX_CHARACTERS: Final = 200_000
+"""Characters of one text: columns of databases end at 65,535, and a text is told by its length."""
+
+MAX_DISTINCT: Final = 1_000
+"""Items of one list in which none stands twice."""
 
 _MAX_PARTS: Final = 40
 """Values of one member, item or branch."""
@@ -33,29 +40,6 @@ _MAX_STEPS: Final = 2_000
 
 UNDECLARED: Final = "undeclared"
 """The name of a member that no document declares."""
-
-FORMATS: Final[Mapping[str, Sequence[str]]] = {
-    "date": ("2024-02-29",),
-    "date-time": ("2024-02-29T12:00:00Z", "2024-02-29T12:00:00.5+01:00"),
-    "duration": ("P1D",),
-    "email": ("a@example.com",),
-    "hostname": ("example.com",),
-    "idn-email": ("a@example.com",),
-    "idn-hostname": ("example.com",),
-    "ipv4": ("192.0.2.1",),
-    "ipv6": ("2001:db8::1",),
-    "iri": ("https://example.com/",),
-    "iri-reference": ("/a",),
-    "json-pointer": ("/a",),
-    "regex": ("a",),
-    "relative-json-pointer": ("0",),
-    "time": ("12:00:00Z",),
-    "uri": ("https://example.com/",),
-    "uri-reference": ("/a",),
-    "uri-template": ("/{a}",),
-    "uuid": ("6f1d1c54-6f0e-4b3c-9a3b-3f2c8d1e5a70",),
-}
-"""Texts of each format (JSON Schema 2020-12 validation §7.3)."""
 
 _TEXTS: Final = ("", "a", "A", "0", "-1", "1.5", "true", "null", "a b", "é", "a/b", "a\n")
 _NUMBERS: Final = (0, 1, -1, 2, 0.5, -0.5, 1000, 10**12, -(10**12))
@@ -97,7 +81,8 @@ class Edges:
                 for each in value:
                     self._add_schema(each)
             elif keyword in MAP:
-                _put(self.names, *(value if keyword != "patternProperties" else ()))
+                patterned = keyword == "patternProperties"
+                _put(self.names, *(text for key in value for text in (texts_of(key)[:2] if patterned else [key])))
                 for each in value.values():
                     self._add_schema(each)
 
@@ -202,8 +187,8 @@ class _Sampler:
             yield from islice(texts_of(schema["pattern"]), _MAX_PARTS)
         yield from FORMATS.get(schema.get("format", ""), ())
         least, most = schema.get("minLength", 0), schema.get("maxLength")
-        sizes = _sizes(least, most, self._edges.sizes)
-        if 0 < least <= MAX_LENGTH:
+        sizes = _sizes(least, most, self._edges.sizes, MAX_CHARACTERS)
+        if 0 < least <= MAX_CHARACTERS:
             yield "a" * least
         yield from _TEXTS[1:]
         yield from ("a" * size for size in sizes)
@@ -232,9 +217,15 @@ class _Sampler:
         first = [self.values(part, depth + 1, varied=varied) for part in schema.get("prefixItems", ())]
         rest = self.values(item, depth + 1, varied=self._varied(item, varied))
         needed = [self.values(schema["contains"], depth + 1)] if "contains" in schema else []
+        if schema.get("uniqueItems"):
+            rest = self._drawn_out(item, rest)
         least, most = schema.get("minItems", 0), schema.get("maxItems")
-        for size in _distinct([least, *_sizes(least, most, [1, 2, *self._edges.sizes])]):
-            if size > MAX_LENGTH or (size > len(first) and not rest) or not all(first[:size]):
+        sizes = list(_distinct([least, *_sizes(least, most, [1, 2, *self._edges.sizes])]))
+        if needed and needed[0] and not first:
+            # Lists of nothing else, for how many of them there may be.
+            yield from ([needed[0][0]] * int(size) for size in sizes if size <= MAX_ITEMS)
+        for size in sizes:
+            if size > MAX_ITEMS or (size > len(first) and not rest) or not all(first[:size]):
                 continue
             yield (base := _filled(first, rest, size))
             yield (mixed := _filled(first, rest, size, mixed=True))
@@ -244,6 +235,16 @@ class _Sampler:
                     yield [*base[:index], value, *base[index + 1 :]]
                     if schema.get("uniqueItems"):
                         yield [*mixed[:index], value, *mixed[index + 1 :]]
+
+    def _drawn_out(self, item: JSON, values: list[JSON]) -> list[JSON]:
+        """Enough distinct items for the longest of the lists that bounds speak of."""
+        missing = max((size for size in self._edges.sizes if size <= MAX_DISTINCT), default=0) - len(values)
+        if missing <= 0 or not isinstance(item, Mapping) or refers(item):
+            return values
+        is_valid = self._judge(item)
+        more = (guess for number in range(missing * 2) for guess in (number, f"{UNDECLARED}{number}"))
+        admitted = (guess for guess in more if _judged(is_valid, guess) and guess not in values)
+        return [*values, *islice(admitted, missing)]
 
     def _objects(self, schema: Mapping[str, Any], depth: int, varied: bool) -> Iterator[JSON]:
         declared = schema.get("properties", {})
@@ -377,9 +378,9 @@ def _nulls(_schema: Any, _depth: int, _varied: bool) -> Iterator[JSON]:
     yield None
 
 
-def _sizes(least: int, most: int | None, pool: Iterable[int]) -> list[int]:
+def _sizes(least: int, most: int | None, pool: Iterable[int], longest: int = MAX_ITEMS) -> list[int]:
     """Sizes within bounds: the bounds, and of the pool what lies between."""
-    highest = MAX_LENGTH if most is None else min(most, MAX_LENGTH)
+    highest = longest if most is None else min(most, longest)
     return sorted({int(size) for size in (least, least + 1, most or 0, *pool) if least <= size <= highest})
 
 

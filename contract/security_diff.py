@@ -12,6 +12,10 @@ _NOBODY_IN_PARTICULAR: Final[tuple[Alternative, ...]] = ({},)
 """What no `security` comes to: credentials of no kind satisfy it."""
 
 
+_ADDRESSES: Final = ("authorizationUrl", "tokenUrl", "refreshUrl")
+"""The fields of a flow by which clients reach it."""
+
+
 def of_security(
     old_contract: Contract, new_contract: Contract, old: Operation, new: Operation
 ) -> Iterator[tuple[str, Finding]]:
@@ -19,14 +23,25 @@ def of_security(
     before, after = old.security or _NOBODY_IN_PARTICULAR, new.security or _NOBODY_IN_PARTICULAR
     schemes = old_contract.security_schemes, new_contract.security_schemes
     pointer = _pointer(old_contract, new_contract, old, new)
+    alike: list[Alternative] = []
+    broken = False
     for one in before:
         if not any(_satisfies(one, other, *schemes) for other in after):
             said = _said(one)
+            if (other := _under_other_names(one, after, *schemes)) is not None:
+                message = f"security: {said} sufficed; {_said(other)} is sent alike, and may be judged otherwise"
+                alike.append(other)
+                yield pointer, Finding("maybe", message)
+                continue
             message = f"security: {said} sufficed and does no longer; it takes {' or '.join(map(_said, after))}"
+            broken = True
             request = {"method": new.method, "path": new.path, "security": {n: list(s) for n, s in one.items()}}
             yield pointer, Finding("breaks", message, request)
     for other in after:
         if not any(_satisfies(one, other, *schemes) for one in before):
+            held = any(_satisfies(other, one, *reversed(schemes)) for one in before)
+            if other in alike or (held and not broken):
+                continue
             # Said beside what breaks too: it is what to do about it.
             yield pointer, Finding("safe", f"security: {_said(other)} suffices now")
         elif all(_satisfies(one, other, *schemes) for one in before) and not any(
@@ -35,7 +50,7 @@ def of_security(
             yield pointer, Finding("safe", f"security: {_said(other)} suffices now")
     for name in sorted({name for one in before for name in one} & {name for other in after for name in other}):
         was, is_ = (side.get(name, {}) for side in schemes)
-        if _means(was) == _means(is_) and _source(was) != _source(is_):
+        if _means(was) == _means(is_) and not _comes_from(was, is_):
             message = f"security: {name} is obtained in another way"
             yield f"/components/securitySchemes/{name}", Finding("maybe", message)
 
@@ -76,9 +91,41 @@ def _means(scheme: Mapping[str, Any]) -> tuple[str, ...]:
     return kind, str(scheme.get("scheme")).lower()
 
 
-def _source(scheme: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Where the credentials of a scheme come from."""
-    return tuple(scheme.get(field) for field in ("bearerFormat", "flows", "openIdConnectUrl"))
+def _under_other_names(
+    one: Alternative,
+    others: Sequence[Alternative],
+    one_schemes: Mapping[str, Mapping[str, Any]],
+    other_schemes: Mapping[str, Mapping[str, Any]],
+) -> Alternative | None:
+    """The alternative that asks for the same credentials by schemes of other names: verified, it may be, otherwise."""
+
+    def is_alike(name: str, wanted: str) -> bool:
+        have, want = one_schemes.get(name, {}), other_schemes.get(wanted, {})
+        return _means(have) == _means(want) and _comes_from(have, want)
+
+    return next(
+        (
+            other
+            for other in others
+            if all(any(is_alike(n, w) and set(asked) <= set(s) for n, s in one.items()) for w, asked in other.items())
+        ),
+        None,
+    )
+
+
+def _comes_from(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether what clients are told of where credentials come from still holds; what is said in words is not that."""
+    if any(old.get(field) != new.get(field) for field in ("bearerFormat", "openIdConnectUrl")):
+        return False
+    flows, others = old.get("flows") or {}, new.get("flows") or {}
+    return all(name in others and _is_kept(flow, others[name]) for name, flow in flows.items())
+
+
+def _is_kept(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether a flow is at the same addresses and gives at least the same scopes (OpenAPI 3.1 §4.8.29)."""
+    return all(old.get(url) == new.get(url) for url in _ADDRESSES) and set(old.get("scopes") or ()) <= set(
+        new.get("scopes") or ()
+    )
 
 
 def _said(alternative: Alternative) -> str:

@@ -25,6 +25,16 @@ CREATE = "/components/schemas/ApiKeyCreate"
 CREATED = "/components/schemas/ApiKeyCreated"
 LIMIT = {"name": "limit", "in": "query", "schema": {"type": "integer"}}
 BEARER = {"b": {"type": "http", "scheme": "bearer"}}
+BEARERS = {**BEARER, "c": {"type": "http", "scheme": "Bearer"}}
+
+FLOW = "/components/securitySchemes/o/flows/clientCredentials"
+AUTHORITIES = {
+    name: {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": url, "scopes": {"r": "Read"}}}}
+    for name, url in (("o", "https://example.com/token"), ("other", "https://example.org/token"))
+}
+
+JSON_ANSWER = PUBLISHED["paths"]["/v1/api-keys"]["post"]["responses"]["201"]
+CONTENT = JSON_ANSWER["content"]["application/json"]
 
 
 def contract_of(root: Any) -> Contract:
@@ -136,6 +146,48 @@ ROWS = [
         ["breaks"],
         "scopes",
         shows="body",
+    ),
+    Row(
+        "a list of one text fewer, all distinct",
+        [("replace", f"{CREATE}/properties/scopes/maxItems", 99)],
+        ["breaks"],
+        "of 100 items",
+        shows="body",
+        before=(
+            ("add", f"{CREATE}/properties/scopes/uniqueItems", True),
+            ("add", f"{CREATE}/properties/scopes/maxItems", 100),
+        ),
+    ),
+    Row(
+        "a list that may hold fewer of a kind",
+        [("add", f"{CREATE}/properties/scopes/maxContains", 2)],
+        ["breaks"],
+        "scopes",
+        shows="body",
+        before=(("add", f"{CREATE}/properties/scopes/contains", {"type": "string"}),),
+    ),
+    Row(
+        "the bound of a column",
+        [("replace", f"{CREATE}/properties/name/maxLength", 65_535)],
+        ["breaks"],
+        "name of 65536 characters",
+        shows="body",
+        before=(("replace", f"{CREATE}/properties/name/maxLength", 100_000),),
+    ),
+    Row(
+        "members of a kind of name judged",
+        [("add", f"{CREATE}/patternProperties", {"^x-": {"type": "string"}})],
+        ["breaks"],
+        "x-",
+        shows="body",
+    ),
+    Row(
+        "addresses in ASCII only",
+        [("replace", f"{CREATE}/properties/name/format", "email")],
+        ["breaks"],
+        "name",
+        shows="body",
+        before=(("add", f"{CREATE}/properties/name/format", "idn-email"),),
     ),
     Row("another type", [("replace", f"{CREATE}/properties/name/type", "integer")], ["breaks"], "name", shows="body"),
     Row("null allowed", [("replace", f"{CREATE}/properties/name/type", ["string", "null"])], ["safe"]),
@@ -263,6 +315,44 @@ ROWS = [
         before=(with_parameter(),),
     ),
     Row(
+        "a number that is any text",
+        [("replace", f"{POST}/parameters/1/schema", {"type": "string"})],
+        ["safe"],
+        "takes any text now",
+        before=(with_parameter(),),
+    ),
+    Row(
+        "a number that is a text with an end",
+        [("replace", f"{POST}/parameters/1/schema", {"type": "string", "maxLength": 2})],
+        ["breaks"],
+        "query parameter limit",
+        before=(with_parameter(),),
+    ),
+    Row(
+        "a parameter in other letters",
+        [("replace", f"{POST}/parameters/1/name", "Limit")],
+        ["maybe", "safe"],
+        "query parameter limit: is gone",
+        before=(with_parameter(),),
+    ),
+    Row(
+        "a parameter in JSON that needs less",
+        [("remove", f"{POST}/parameters/1/content/application~1json/schema/required")],
+        ["safe"],
+        "accepts all that it accepted",
+        before=(
+            (
+                "add",
+                f"{POST}/parameters/-",
+                {
+                    "name": "q",
+                    "in": "query",
+                    "content": {"application/json": {"schema": {"type": "object", "required": ["a"]}}},
+                },
+            ),
+        ),
+    ),
+    Row(
         "a parameter's default",
         [("add", f"{POST}/parameters/1/schema/default", 10)],
         ["maybe"],
@@ -369,6 +459,13 @@ ROWS = [
         "answer 409: may now be given",
     ),
     Row("a success gone", [("remove", f"{POST}/responses/201")], ["breaks"], "answer 201: is no longer given"),
+    Row(
+        "a range of successes narrowed to one",
+        [("add", f"{POST}/responses/201", JSON_ANSWER), ("remove", f"{POST}/responses/2XX")],
+        ["safe"],
+        "answer 2XX: is now 201 only",
+        before=(("add", f"{POST}/responses/2XX", JSON_ANSWER), ("remove", f"{POST}/responses/201")),
+    ),
     Row("a fault gone", [("remove", f"{POST}/responses/422")], ["safe"], "answer 422: is no longer given"),
     Row(
         "a media type of an answer gone",
@@ -378,6 +475,39 @@ ROWS = [
         ],
         ["maybe", "breaks"],
         "is no longer application/json",
+    ),
+    Row(
+        "a media type of an answer with a charset",
+        [
+            ("remove", f"{POST}/responses/201/content/application~1json"),
+            ("add", f"{POST}/responses/201/content/application~1json;charset=utf-8", CONTENT),
+        ],
+        ["maybe"],
+        "may now be application/json;charset=utf-8",
+    ),
+    Row(
+        "a range of media types of an answer narrowed to one, and what it holds widened",
+        [
+            ("remove", f"{POST}/responses/201/content/application~1*"),
+            ("add", f"{POST}/responses/201/content/application~1json", CONTENT),
+            ("remove", f"{CREATED}/required/8"),
+        ],
+        ["maybe", "breaks"],
+        "token is no longer guaranteed",
+        before=(
+            ("add", f"{POST}/responses/201/content/application~1*", CONTENT),
+            ("remove", f"{POST}/responses/201/content/application~1json"),
+        ),
+    ),
+    Row(
+        "any media type of an answer, that holds something else",
+        [
+            ("remove", f"{POST}/responses/201/content/application~1json"),
+            ("add", f"{POST}/responses/201/content/*~1*", {"schema": {"type": "integer"}}),
+        ],
+        ["maybe", "breaks"],
+        "may now be sent",
+        f"{POST}/responses/201/content/*~1*/schema",
     ),
     Row(
         "a header gone",
@@ -397,7 +527,30 @@ ROWS = [
             ("add", f"{POST}/responses/201/headers", {"Location": {"required": True, "schema": {"type": "string"}}}),
         ),
     ),
+    Row(
+        "a header of text that is a number",
+        [("replace", f"{POST}/responses/201/headers/X-Count/schema/type", "integer")],
+        ["maybe"],
+        "header X-Count",
+        before=(("add", f"{POST}/responses/201/headers", {"X-Count": {"schema": {"type": "string"}}}),),
+    ),
+    Row(
+        "a header of a number that is a text",
+        [("replace", f"{POST}/responses/201/headers/X-Count/schema/type", "string")],
+        ["breaks"],
+        "header X-Count",
+        before=(("add", f"{POST}/responses/201/headers", {"X-Count": {"schema": {"type": "integer"}}}),),
+    ),
     # Security.
+    Row(
+        "an alternative gone that asked for more",
+        [("replace", f"{POST}/security", [{"b": []}])],
+        [],
+        before=(
+            ("add", f"{POST}/security", [{"b": []}, {"b": [], "c": []}]),
+            ("add", "/components/securitySchemes", BEARERS),
+        ),
+    ),
     Row(
         "credentials demanded",
         [("add", f"{POST}/security", [{"b": []}]), ("add", "/components/securitySchemes", BEARER)],
@@ -431,6 +584,36 @@ ROWS = [
         [("replace", "/components/securitySchemes", {"b": {"type": "apiKey", "in": "header", "name": "X-Key"}})],
         ["breaks", "safe"],
         before=(("add", f"{POST}/security", [{"b": []}]), ("add", "/components/securitySchemes", BEARER)),
+    ),
+    Row(
+        "a scheme of another name",
+        [("replace", f"{POST}/security", [{"c": []}])],
+        ["maybe"],
+        "c is sent alike",
+        before=(
+            ("add", f"{POST}/security", [{"b": []}]),
+            ("add", "/components/securitySchemes", BEARERS),
+        ),
+    ),
+    Row(
+        "another authority",
+        [("replace", f"{POST}/security", [{"other": ["r"]}])],
+        ["breaks", "safe"],
+        "o (r) sufficed and does no longer",
+        before=(("add", f"{POST}/security", [{"o": ["r"]}]), ("add", "/components/securitySchemes", AUTHORITIES)),
+    ),
+    Row(
+        "a scope in other words",
+        [("replace", f"{FLOW}/scopes/r", "To read keys"), ("add", f"{FLOW}/scopes/w", "To write them")],
+        [],
+        before=(("add", f"{POST}/security", [{"o": ["r"]}]), ("add", "/components/securitySchemes", AUTHORITIES)),
+    ),
+    Row(
+        "tokens from elsewhere",
+        [("replace", f"{FLOW}/tokenUrl", "https://example.net/token")],
+        ["maybe"],
+        "o is obtained in another way",
+        before=(("add", f"{POST}/security", [{"o": ["r"]}]), ("add", "/components/securitySchemes", AUTHORITIES)),
     ),
     # Operations.
     Row("an operation gone", [("remove", "/paths/~1v1~1api-keys/post")], ["breaks"], "is gone", POST),
@@ -526,6 +709,12 @@ def test_lines_are_short_and_json_is_whole() -> None:
         "message": "body: name of 65 characters was accepted and is refused: String should have at most 64 characters",
         "witness": {"name": "a" * 65},
     }
+
+
+def test_a_witness_that_is_null_is_shown() -> None:
+    """Null shows a break like any other value: the line has it."""
+    (change,) = changes(document({"type": ["string", "null"]}), document({"type": "string"}))
+    assert str(change).endswith("— witness: null")
 
 
 def test_each_fault_of_one_schema_is_told() -> None:
