@@ -19,7 +19,7 @@ from contract.dialect import Direction
 from contract.document import Document, path_of
 from contract.fault import DocumentError, Fault
 from contract.imports import bindings_of, import_lines, with_imports
-from contract.media import MediaType, essence
+from contract.media import MAY_BE_JSON, MediaType, essence
 from contract.operation import Contract, Operation, Response
 from contract.parameters import Parameter
 from contract.prose import docstring
@@ -356,7 +356,15 @@ def _type_of_entry(stub: _Stub, entry: MediaType) -> Type:
         if entry.schema is None:
             return ANY if entry.is_json else Of("dict", ANY)
         return stub.types.of(entry.schema.node, Direction.REQUEST, f"{stub.hint}Body", binary=is_parts)
-    return STR if name.startswith("text/") else BYTES
+    if name in MAY_BE_JSON:
+        if entry.schema is None:
+            return ANY
+        return either([BYTES, stub.types.of(entry.schema.node, Direction.REQUEST, f"{stub.hint}Body")])
+    if not name.startswith("text/"):
+        return BYTES
+    if entry.schema is None:
+        return STR
+    return stub.types.of(entry.schema.node, Direction.REQUEST, f"{stub.hint}Body")
 
 
 def _answer(stub: _Stub) -> str:
