@@ -344,6 +344,7 @@ def _notes(codes: Sequence[str]) -> str:
 def _of_name(name: str) -> list[str]:
     codes = ["A001"] if name in _BUILTINS else []
     codes += ["E743"] if name == "l" else []
+    codes += ["E501"] if len(f"async def {name}(") > LINE else []
     codes += ["N802"] if any(char.isalpha() and not char.islower() for char in name) else []
     return [*codes, *([] if name.isascii() else ["PLC2401"])]
 
