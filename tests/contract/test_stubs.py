@@ -514,7 +514,7 @@ def test_openapi_3_0_has_its_own_words(tmp_path: Path, out: Path) -> None:
 
 
 def test_names_that_linters_mislike(tmp_path: Path, out: Path) -> None:
-    """A member called `l`, a function whose name fills more than a line, and bodies under a range are written as well."""
+    """Written as well: a member called `l`, a function whose name fills a line, a body under a range."""
     members = {"type": "object", "properties": {name: {"type": "string"} for name in ("l", "I", "O", "m")}}
     made = operation("a", operationId="x" * 130, requestBody={"content": {"*/*": {"schema": members}}})
     write_stubs(compiled(tmp_path, {**DOCUMENT, "paths": {"/x": {"post": made}}}), None, out)
