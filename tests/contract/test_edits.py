@@ -643,6 +643,7 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
             refused(None, (at(), "string_unicode"), send=typed("text/plain; charset=idna", b"xn--a.b")),
             refused(None, (at(), "string_unicode"), send=typed("text/plain; charset=unicode_escape", b"\\ud800")),
             refused(None, (at(), "string_too_short"), send=typed("text/plain; charset*=utf-8''utf-8")),
+            Seen(201, send=typed("text/plain", b"no object at all"), holds={"name": ""}),
         ],
     ),
     "a boundary in extended notation": (
