@@ -13,6 +13,9 @@ LINE: Final = 120
 _LONGEST: Final = 70
 """Characters of a type within a line; a longer one gets a name of its own."""
 
+_AMBIGUOUS: Final = frozenset({"I", "O", "l"})
+"""Names that look like digits (PEP 8, "Names to Avoid")."""
+
 _BUILTINS: Final = frozenset({"str", "int", "float", "bool", "bytes", "list", "dict"})
 
 
@@ -238,7 +241,8 @@ def _declarations_in(type_: Type) -> Iterator[Declaration]:
 
 
 def _members(lines: dict[str, str]) -> list[str]:
-    return [f"    {member}: {text}" for member, text in lines.items()]
+    noted = {name: "  # noqa: E741 (as the document has it)" for name in lines if name in _AMBIGUOUS}
+    return [f"    {member}: {text}{noted.get(member, '')}" for member, text in lines.items()]
 
 
 def _stands_in_a_class(name: str) -> bool:

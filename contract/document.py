@@ -187,6 +187,9 @@ def parse(path: Path, source: bytes) -> Any:
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             problem = getattr(error, "problem", None) or "not readable as YAML"
             raise DocumentError([Fault(path, "", f"not YAML: {problem}", "mend the syntax", line, column)]) from None
+        except RecursionError:
+            fault = Fault(path, "", "nested too deep, or without end by an alias below its anchor", "use $ref")
+            raise DocumentError([fault]) from None
     try:
         return json_text.loads(source)
     except json_text.InvalidJSON as error:

@@ -13,7 +13,7 @@ import jsonschema_rs
 
 from contract import dialect
 from contract.document import Document, path_of
-from contract.media import essence, is_json
+from contract.media import MAY_BE_JSON, essence, is_json
 from contract.reach import BELOW, IN_EFFECT, PATTERNED, Reach, Thing, Use, answered
 from contract.security import extractor
 from contract.structure import Holds
@@ -173,6 +173,8 @@ def _of_media_type(thing: Thing, name: str, content: Mapping[str, Any], use: Use
         return enforced("read member by member")
     if kind.endswith(("/xml", "+xml")):
         return not_followed("XML is not read; the function gets it as it came, and the schema sees a text")
+    if kind in MAY_BE_JSON:
+        return enforced("JSON is read as JSON, all else is given to the function as bytes")
     return enforced("read as text" if kind.startswith("text/") else "given to the function as bytes")
 
 

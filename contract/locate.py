@@ -58,7 +58,7 @@ def _positions(path: Path) -> list[tuple[str, Position]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         return list(_of_yaml(text) if is_yaml(path) else _of_json(text))
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return []
 
 
@@ -105,18 +105,22 @@ def _of_json(text: str) -> Iterator[tuple[str, Position]]:
 
 
 def _of_yaml(text: str) -> Iterator[tuple[str, Position]]:
-    pending: list[tuple[str, Any]] = [("", yaml.compose(text, Loader=yaml.SafeLoader))]
+    pending: list[tuple[str, Any, frozenset[int]]] = [("", yaml.compose(text, Loader=yaml.SafeLoader), frozenset())]
     if pending[0][1] is not None:
         yield "", (1, 1)
     while pending:
-        pointer, node = pending.pop()
+        pointer, node, above = pending.pop()
+        if id(node) in above:
+            # An alias below its own anchor: there is no end to it.
+            continue
+        above |= {id(node)}
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 below = f"{pointer}/{escape(str(key.value))}"
                 yield below, (key.start_mark.line + 1, key.start_mark.column + 1)
-                pending.append((below, value))
+                pending.append((below, value, above))
         elif isinstance(node, yaml.SequenceNode):
             for index, item in enumerate(node.value):
                 below = f"{pointer}/{index}"
                 yield below, (item.start_mark.line + 1, item.start_mark.column + 1)
-                pending.append((below, item))
+                pending.append((below, item, above))

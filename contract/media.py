@@ -1,7 +1,7 @@
 """Request bodies to values, by media type: JSON, forms, multipart, text, and bytes (OpenAPI 3.1 §4.8.14, §4.8.15)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +22,9 @@ _RESERVED: Final = frozenset(":/?#[]@!$'();")
 
 MAX_PARTS: Final = 1000
 """Parts of one multipart body."""
+
+MAY_BE_JSON: Final = frozenset({"*/*", "application/*"})
+"""The ranges of media types that JSON falls under."""
 
 Decode = Callable[[bytes, Mapping[str, str]], Any]
 """Takes a body and the parameters of its media type; raises `UnprocessableContent`."""
@@ -64,6 +67,9 @@ class Content:
         entry = self._by_range.get(name) or self._by_range.get(f"{name.split('/')[0]}/*") or self._by_range.get("*/*")
         if entry is None:
             return None
+        if is_json(name) and not entry.is_json:
+            # Below a range, the request says what its body is.
+            entry = replace(entry, decode=_json, is_json=True)
         parameters = {
             # An extended one (`charset*=utf-8''…`, RFC 2231 §4) comes as its charset, its language, and its text.
             key.lower(): value if isinstance(value, str) else value[2]
@@ -93,7 +99,7 @@ def decoder(media_type: str, schema: "Schema | None", encoding: Mapping[str, Any
     if name == "multipart/form-data":
         return _multipart(schema, encoding)
     if name.startswith("text/"):
-        return _text
+        return _text if schema is None else _text_for(schema)
     return _by_actual_type
 
 
@@ -125,6 +131,12 @@ def _text(body: bytes, parameters: Mapping[str, str]) -> str:
     except (UnicodeError, LookupError):
         raise _unreadable("Input should be a valid string, unable to parse raw data as a unicode string") from None
     return text
+
+
+def _text_for(schema: "Schema") -> Decode:
+    """A text that stands for what its schema asks for: `7` is a number where it has to be one."""
+    coerce = compile_coercion(schema)
+    return lambda body, parameters: coerce(_text(body, parameters))
 
 
 def _by_actual_type(body: bytes, _parameters: Mapping[str, str]) -> bytes:

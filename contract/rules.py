@@ -64,7 +64,8 @@ def _repeats(path: Path) -> bool:
 
     try:
         json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=look)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
+        # Why it cannot be read has been told where it was.
         return False
     return found
 

@@ -78,7 +78,8 @@ class Node:
             return None
         try:
             found = self.resolver.lookup(self.value[keyword])
-        except Unresolvable:
+        except (Unresolvable, TypeError, ValueError):
+            # The library raises the latter two where a pointer leads on below a number, a text or null.
             return None
         return Node(found.contents, _within(found.contents, found.resolver), is_target=True)
 

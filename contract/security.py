@@ -68,8 +68,7 @@ class Security:
                     Fault(
                         path_of(operation.place.uri),
                         f"{operation.pointer}/security/{index}/{name}",
-                        f"nobody verifies the security scheme {name!r}",
-                        f"write a verifier for {name}, or do not demand it",
+                        *_unbindable(name, contract.security_schemes.get(name), extractor_of),
                     )
                     for name in missing
                 ]
@@ -90,15 +89,13 @@ class Security:
 
 async def _enforce(request: Request, demands: Sequence[_Demand]) -> None:
     refusal: Problem | None = None
-    # All that would do is named, each once (RFC 9110 §11.6.1).
-    challenges = dict.fromkeys(scheme.challenge for demand in demands for scheme, _ in demand.schemes)
     for demand in demands:
         verified: dict[str, Any] = {}
         try:
             for scheme, scopes in demand.schemes:
                 credentials = scheme.extract(request)
                 if credentials is None:
-                    raise Unauthorized(", ".join(challenges))
+                    raise Unauthorized
                 verified[scheme.name] = await scheme.verify(request, credentials, scopes)
         except Problem as problem:
             # Credentials that count and do not suffice say more than credentials that are not there.
@@ -107,8 +104,26 @@ async def _enforce(request: Request, demands: Sequence[_Demand]) -> None:
             continue
         request.security = verified
         return
-    assert refusal is not None  # there was an alternative, and none let the request through
+    if refusal is None or isinstance(refusal, Unauthorized):
+        # A verifier knows its own scheme; all that would do is named, each once (RFC 9110 §11.6.1).
+        challenges = dict.fromkeys(scheme.challenge for demand in demands for scheme, _ in demand.schemes)
+        raise Unauthorized(", ".join(challenges))
     raise refusal
+
+
+def _unbindable(
+    name: str, described: Mapping[str, Any] | None, extractor_of: Callable[[Mapping[str, Any]], Extract | None]
+) -> tuple[str, str]:
+    """Why a scheme that is demanded cannot be enforced, and the mend."""
+    if described is None:
+        return f"the document has no security scheme {name!r}", f"describe {name} in components, or do not demand it"
+    if extractor_of(described) is None:
+        kind = " ".join(str(described[key]) for key in ("type", "scheme", "in") if key in described)
+        return (
+            f"nobody verifies the security scheme {name!r}: credentials of the kind {kind!r} cannot be read",
+            "make it http bearer or basic, apiKey, oauth2 or openIdConnect, or do not demand it",
+        )
+    return f"nobody verifies the security scheme {name!r}", f"write a verifier for {name}, or do not demand it"
 
 
 def _compile(name: str, described: Mapping[str, Any], extract: Extract | None, verifiers: Verifiers) -> _Scheme | None:
@@ -143,7 +158,9 @@ def lenient_extractor(described: Mapping[str, Any]) -> Extract:
 
 
 def challenge_of(described: Mapping[str, Any]) -> str:
-    """What `WWW-Authenticate` says (RFC 9110 §11.6.1); an API key has no scheme of its own."""
+    """What `WWW-Authenticate` says (RFC 9110 §11.6.1); an API key has no scheme that is registered."""
+    if described.get("type") == "apiKey":
+        return "APIKey"
     if described.get("type") == "http" and (scheme := str(described.get("scheme"))).lower() != "bearer":
         return f'{scheme.capitalize()} realm="api"'
     return "Bearer"

@@ -19,7 +19,7 @@ from contract.dialect import Direction
 from contract.document import Document, path_of
 from contract.fault import DocumentError, Fault
 from contract.imports import bindings_of, import_lines, with_imports
-from contract.media import MediaType, essence
+from contract.media import MAY_BE_JSON, MediaType, essence
 from contract.operation import Contract, Operation, Response
 from contract.parameters import Parameter
 from contract.prose import docstring
@@ -352,6 +352,7 @@ def _notes(codes: Sequence[str]) -> str:
 def _of_name(name: str) -> list[str]:
     codes = ["A001"] if name in _BUILTINS else []
     codes += ["E743"] if name == "l" else []
+    codes += ["E501"] if len(f"async def {name}(") > LINE else []
     codes += ["N802"] if any(char.isalpha() and not char.islower() for char in name) else []
     return [*codes, *([] if name.isascii() else ["PLC2401"])]
 
@@ -364,7 +365,15 @@ def _type_of_entry(stub: _Stub, entry: MediaType) -> Type:
         if entry.schema is None:
             return ANY if entry.is_json else Of("dict", ANY)
         return stub.types.of(entry.schema.node, Direction.REQUEST, f"{stub.hint}Body", binary=is_parts)
-    return STR if name.startswith("text/") else BYTES
+    if name in MAY_BE_JSON:
+        if entry.schema is None:
+            return ANY
+        return either([BYTES, stub.types.of(entry.schema.node, Direction.REQUEST, f"{stub.hint}Body")])
+    if not name.startswith("text/"):
+        return BYTES
+    if entry.schema is None:
+        return STR
+    return stub.types.of(entry.schema.node, Direction.REQUEST, f"{stub.hint}Body")
 
 
 def _answer(stub: _Stub) -> str:

@@ -8,7 +8,7 @@ from contract.binding import Bound
 from contract.body import BodyReader
 from contract.defaults import default_of
 from contract.findings import Findings
-from contract.media import MediaType, is_json, without_bytes
+from contract.media import MAY_BE_JSON, MediaType, essence, is_json, without_bytes
 from contract.operation import Body
 from contract.parameters import MISSING, NotText, Raw, pairs_of
 from contract.problem import (
@@ -178,7 +178,7 @@ def _judge_body(body: Body, media_type: MediaType | None, value: Any, *, is_ther
 def _default_of(body: Body) -> Any:
     """The default of a body that may be, and is, absent."""
     for entry in body.content.entries:
-        if entry.schema is not None and is_json(entry.range):
+        if entry.schema is not None and (is_json(entry.range) or essence(entry.range) in MAY_BE_JSON):
             found, value = default_of(entry.schema.node)
             if found:
                 return _completed(entry, value)

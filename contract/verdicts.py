@@ -136,7 +136,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Rule]]] = {
         "required": enforced("422 where there is none"),
     },
     "Media Type Object": {
-        "{media type}": enforced("decides how a body is read"),
+        "{media type}": enforced("decides how a body is read; JSON under a range of media types is read as JSON"),
         "schema": enforced("judges the body"),
         "itemSchema": _STREAM,
         "example": _EXAMPLE,

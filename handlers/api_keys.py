@@ -50,8 +50,8 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
         Forbidden: the caller may not make this key.
     """
     services: Services = request.state
-    # The document may be edited to let a body be absent, or any of its members.
-    asked = cast("dict[str, Any]", body or {})
+    # The document may be edited to let a body be absent, or no object, or any of its members absent.
+    asked = cast("dict[str, Any]", body if isinstance(body, dict) else {})
     name, scopes, env = asked.get("name", ""), asked.get("scopes", []), asked.get("env", "test")
     token = tokens.make(env)
 

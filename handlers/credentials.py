@@ -19,7 +19,7 @@ EVERYTHING: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a request's headers claim; yet to be looked up."""
+    """Whose token a request holds; the key is looked up again in the transaction that relies on it."""
 
     digest: bytes | None
     """Of the token; None for an anonymous caller that the service allows."""
@@ -35,11 +35,15 @@ class BearerToken:
         self._scope = scope
 
     def claim(self, request: Request) -> Claim:
-        """The digest of the request's token.
+        """The digest of the request's token: the one that a scheme of the document took, else that of the headers.
 
         Raises:
             Unauthorized: no token, several, or one with a typo; nothing was looked up.
         """
+        verified: Claim
+        for verified in request.security.values():
+            # Of several that are demanded together, the first says who calls.
+            return verified
         services: Services = request.state
         headers = request.headers(b"authorization")
         if services.development is not None and not any(tokens.FORM.search(header) for header in headers):

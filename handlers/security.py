@@ -10,15 +10,15 @@ from contract import Forbidden, Request, Unauthorized, Verifiers
 from db import Caller, Refused
 from handlers import tokens
 from handlers.audit import refused
-from handlers.credentials import holds
+from handlers.credentials import Claim, holds
 from handlers.services import Services
 
 
 class TokenVerifier:
     """Verifies a token, wherever the scheme has it stand."""
 
-    async def __call__(self, request: Request, credentials: Any, scopes: Sequence[str]) -> Caller:
-        """The caller whose token it is.
+    async def __call__(self, request: Request, credentials: Any, scopes: Sequence[str]) -> Claim:
+        """The claim to be the caller whose token it is, found to be true.
 
         Raises:
             Unauthorized: no token of ours, unknown or revoked.
@@ -39,7 +39,8 @@ class TokenVerifier:
                     return refused(request, caller, Forbidden(f"The key should hold the scope {scope}"))
             return caller
 
-        return await services.units.admit(digest, decide)
+        await services.units.admit(digest, decide)
+        return Claim(digest)
 
 
 _TOKEN: Final = TokenVerifier()

@@ -12,6 +12,7 @@ from contract import DocumentError, load
 from contract.check import check
 from contract.locate import with_positions
 from editing import DOCUMENT, Operation, patched
+from running import imtegrate
 
 CREATE = "/components/schemas/ApiKeyCreate"
 POST = "/paths/~1v1~1api-keys/post"
@@ -273,6 +274,33 @@ def test_unreadable_references_name_both_ends(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         load(written(tmp_path, document))
     assert [fault.path.name for fault in caught.value.faults] == ["openapi.json", "gone.json"]
+
+
+ODD_FILES = {
+    "empty": ("m.yaml", "", "#/M", "points to nowhere"),
+    "a number": ("m.yaml", "7", "#/M", "points to nowhere"),
+    "a text": ("m.yaml", "text", "#/M", "points to nowhere"),
+    "below a text": ("m.yaml", "M: {type: string}", "#/M/type/x", "points to nowhere"),
+    "empty, as a whole": ("m.yaml", "", "", "a schema is an object"),
+    "an alias below its anchor": ("m.yaml", "M: &a {properties: {x: *a}}", "#/M", "nested too deep"),
+    "deep YAML": ("m.yaml", "M: " + "[" * 3000 + "]" * 3000, "#/M", "nested too deep"),
+    "deep JSON": ("m.json", '{"M": ' + "[" * 3000 + "]" * 3000 + "}", "#/M", "nested deeper than"),
+}
+"""The name and the text of a file that is referred to, the fragment, and what is said of it."""
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_odd_files_behind_a_reference(name: str, tmp_path: Path) -> None:
+    """A file that holds nothing that can be referred to is named in words, whatever it holds instead."""
+    file, text, fragment, said = ODD_FILES[name]
+    (tmp_path / file).write_text(text)
+    schema = {"$ref": f"{file}{fragment}"}
+    parameter = {"name": "q", "in": "query", "schema": schema}
+    written(tmp_path, operation_with(parameters=[parameter]))
+    done = imtegrate("check", "--spec", "openapi.json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 WRONG_STRUCTURE = frozenset({"invalid against 3.1", "an operation that is no object"})

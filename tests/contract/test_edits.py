@@ -643,6 +643,7 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
             refused(None, (at(), "string_unicode"), send=typed("text/plain; charset=idna", b"xn--a.b")),
             refused(None, (at(), "string_unicode"), send=typed("text/plain; charset=unicode_escape", b"\\ud800")),
             refused(None, (at(), "string_too_short"), send=typed("text/plain; charset*=utf-8''utf-8")),
+            Seen(201, send=typed("text/plain", b"no object at all"), holds={"name": ""}),
         ],
     ),
     "a boundary in extended notation": (
@@ -661,6 +662,46 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
             )
         ],
         [ok(), refused({}, (at("name"), "missing"))],
+    ),
+    "JSON under a range": (
+        [
+            (
+                "replace",
+                f"{POST}/requestBody/content",
+                {"*/*": {"schema": {"$ref": "#/components/schemas/ApiKeyCreate", "default": {"name": "nobody"}}}},
+            ),
+            ("replace", f"{POST}/requestBody/required", False),
+        ],
+        [
+            ok(),
+            ok(send=typed("application/vnd.key+json", b'{"name": "ab"}'), holds={"name": "ab"}),
+            refused({"name": "a"}, (at("name"), "string_too_short")),
+            refused(None, (["body", 1], "json_invalid"), send=typed("application/json; charset=utf-8", b"{")),
+            Seen(422, send=typed("application/octet-stream", b"{}")),
+            Seen(201, holds={"name": "nobody"}),
+        ],
+    ),
+    "text that stands for a number": (
+        [
+            (
+                "add",
+                "/paths/~1level",
+                {
+                    "put": {
+                        "operationId": "put_level",
+                        "requestBody": {"content": {"text/plain": {"schema": {"type": "integer", "minimum": 3}}}},
+                        "responses": {"204": {"description": "Set"}},
+                    }
+                },
+            )
+        ],
+        [
+            Seen(501, method="PUT", path="/level", send=typed("text/plain", b"7")),
+            Seen(
+                422, method="PUT", path="/level", send=typed("text/plain", b"2"), errors=[(at(), "greater_than_equal")]
+            ),
+            Seen(422, method="PUT", path="/level", send=typed("text/plain", b"x"), errors=[(at(), "int_parsing")]),
+        ],
     ),
     "an optional body": (
         [("replace", f"{POST}/requestBody/required", False)],

@@ -511,3 +511,12 @@ def test_openapi_3_0_has_its_own_words(tmp_path: Path, out: Path) -> None:
     assert_clean(out)
     assert (out / "a.py").read_text().count("class ") == 1
     assert "    a: str | None\n" in (out / "a.py").read_text()
+
+
+def test_names_that_linters_mislike(tmp_path: Path, out: Path) -> None:
+    """Written as well: a member called `l`, a function whose name fills a line, a body under a range."""
+    members = {"type": "object", "properties": {name: {"type": "string"} for name in ("l", "I", "O", "m")}}
+    made = operation("a", operationId="x" * 130, requestBody={"content": {"*/*": {"schema": members}}})
+    write_stubs(compiled(tmp_path, {**DOCUMENT, "paths": {"/x": {"post": made}}}), None, out)
+    assert_clean(out)
+    assert "bytes | " in (out / "a.py").read_text()
