@@ -1,6 +1,7 @@
 """Starts the real program for a test, and stops it: processes, ports, and a client."""
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -231,12 +232,24 @@ class Answer:
 _OWN_EACH: Final = frozenset({"date", "x-request-id"})
 
 
+class _Reading(io.BufferedReader):
+    """What comes over a connection: read ahead by one answer, it is there for the next."""
+
+    def makefile(self, _mode: str) -> Self:
+        """Itself, as `HTTPResponse` asks a socket."""
+        return self
+
+    def close(self) -> None:
+        """Stay open: an answer closes what it was read from."""
+
+
 class Wire:
     """A connection on which a test says every byte itself."""
 
     def __init__(self, url: str) -> None:
         split = urlsplit(url)
         self._socket = socket.create_connection((split.hostname, split.port), timeout=START_TIMEOUT)
+        self._file = _Reading(self._socket.makefile("rb", 0))
 
     def __enter__(self) -> Self:
         return self
@@ -246,6 +259,7 @@ class Wire:
 
     def close(self) -> None:
         """Let go of the connection."""
+        self._file.raw.close()
         self._socket.close()
 
     def send(self, *pieces: bytes) -> None:
@@ -263,7 +277,7 @@ class Wire:
 
     def answer(self, method: str = "POST") -> Answer:
         """Wait for an answer, and take it whole."""
-        response = HTTPResponse(self._socket, method=method)
+        response = HTTPResponse(self._file, method=method)  # type: ignore[arg-type] # all that it asks for is a file
         response.begin()
         headers = [(name.lower(), value) for name, value in response.getheaders() if name.lower() not in _OWN_EACH]
         return Answer(response.status, headers, response.read())
@@ -272,20 +286,20 @@ class Wire:
         """Wait for an interim answer (1xx): its status."""
         head = b""
         while not head.endswith(b"\r\n\r\n"):
-            head += self._socket.recv(1)
+            head += self._file.read(1)
         return int(head.split()[1])
 
     def rest(self) -> bytes:
         """Everything until the service closes the connection."""
         pieces = []
-        while piece := self._socket.recv(1 << 16):
+        while piece := self._file.read1(1 << 16):
             pieces.append(piece)
         return b"".join(pieces)
 
     def ended(self) -> bool:
         """Whether the service has closed the connection, once nothing more comes."""
         try:
-            return self._socket.recv(1) == b""
+            return self._file.read(1) == b""
         except ConnectionResetError:
             return True
 
