@@ -253,7 +253,7 @@ def test_a_lock_of_two_seconds_is_waited_for_in_order(tmp_path: Path) -> None:
             asked = []
             for number in range(8):
                 asked.append(pool.submit(ask, number))
-                time.sleep(0.1)
+                time.sleep(0.2)
             time.sleep(max(0.0, began + 2 - time.monotonic()))
             assert done == []
             other.execute("ROLLBACK")

@@ -58,7 +58,18 @@ def test_there_are_wheels(python: str, platform: str, tmp_path: Path) -> None:
     """On Linux and macOS, of either processor, with each Python, nothing has to be compiled."""
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "uv", "pip", "install", "--dry-run", "--target", tmp_path, "--no-deps"),
+            *(
+                sys.executable,
+                "-m",
+                "uv",
+                "pip",
+                "install",
+                "--dry-run",
+                "--target",
+                tmp_path,
+                "--no-deps",
+                "--system-certs",
+            ),
             *("--python-version", python, "--python-platform", platform, "--only-binary", ":all:"),
             *("--require-hashes", "--requirements", LOCK),
         ],
