@@ -16,6 +16,9 @@ from contract.fault import DocumentError, Fault
 from contract.structure import Kind, Place, escape, unescape, walk
 
 _URI_KEYWORDS: Final = frozenset({"$ref", "$dynamicRef", "$id"})
+_URI_CHARACTERS: Final = re.compile(r"(?:[A-Za-z0-9._~:/?@!$&'()*+,;=\[\]-]|%[0-9A-Fa-f]{2})*")
+"""RFC 3986 §2."""
+_ENCODE: Final = "percent-encode what may not stand in a URI: %20 for a space"
 _YAML_SUFFIXES: Final = (".yaml", ".yml")
 
 
@@ -283,7 +286,7 @@ def _refuse_what_is_no_uri(uri: str, value: Any) -> None:
             for keyword in _URI_KEYWORDS & current.keys():
                 if isinstance(current[keyword], str) and not _is_uri_reference(current[keyword]):
                     message = f"{current[keyword]!r} is no URI reference"
-                    faults.append(Fault(path_of(uri), f"{pointer}/{keyword}", message, "mend it"))
+                    faults.append(Fault(path_of(uri), f"{pointer}/{keyword}", message, _ENCODE))
             pending.extend((f"{pointer}/{escape(key)}", item) for key, item in current.items())
         elif isinstance(current, list):
             pending.extend((f"{pointer}/{index}", item) for index, item in enumerate(current))
@@ -292,11 +295,15 @@ def _refuse_what_is_no_uri(uri: str, value: Any) -> None:
 
 
 def _is_uri_reference(text: str) -> bool:
+    """Whether a text can be resolved; fragments are looked up as they are, and may lead nowhere."""
+    resource = text.partition("#")[0]
     try:
-        urlsplit(text)
+        split = urlsplit(resource)
     except ValueError:
         return False
-    return "\0" not in unquote(text)
+    # Brackets stand around an IPv6 address only (§3.2.2); no path of a file holds NUL.
+    is_plain = _URI_CHARACTERS.fullmatch(resource) is not None and "%00" not in resource
+    return is_plain and not set("[]") & {*split.path, *split.query}
 
 
 def _references(uri: str, value: Any) -> tuple[list[tuple[str, str, str]], set[str]]:

@@ -291,9 +291,11 @@ def mutated(draw: Callable[[Any], Any]) -> Any:
                 case "take":
                     del holder[last]
                 case "replace":
-                    holder[last] = draw(junk)
+                    holder[last] = copy.deepcopy(draw(junk))
                 case "add":
-                    holder[last][draw(st.sampled_from(["$ref", "$id", "type", "pattern", "x", "$anchor"]))] = draw(junk)
+                    holder[last][draw(st.sampled_from(["$ref", "$id", "type", "pattern", "x", "$anchor"]))] = (
+                        copy.deepcopy(draw(junk))
+                    )
                 case _:
                     other: Any = PUBLISHED
                     for step in draw(st.sampled_from(PLACES)):
@@ -310,6 +312,9 @@ def mutated(draw: Callable[[Any], Any]) -> Any:
 @example(document_with(paths={"/": {"$ref": "http://["}}))
 @example(document_with(components={"schemas": {"a": {"$id": "http://[", "$ref": "b"}}}))
 @example(document_with(components={"schemas": {"a": {"$ref": "\0.json"}}}))
+@example(document_with(components={"schemas": {"a": {"$ref": "größe.json"}}}))
+@example(document_with(components={"schemas": {"a": {"$id": "an id"}}}))
+@example(document_with(components={"schemas": {"a": {"$id": "%zz"}, "b": {"$ref": "a[b.json"}}}))
 @example({"openapi": "3.1."})
 def test_mutated_documents(tmp_path: Path, document: Any) -> None:
     """Of any document the faults are told, each with its place and its mend, or there are none; nothing raises."""
