@@ -43,7 +43,7 @@ SOAK: Final = os.environ.get("IMTEGRATE_SOAK") == "1"
 SECONDS: Final = 600.0 if SOAK else 12.0
 """Of driving, an engine; what is begun is ended, and nothing is begun after."""
 
-SEEN: Final = ("201", "401", "403", "422", "kills", "edits", "restarts", "revoked", "rotated")
+SEEN: Final = ("201", "401", "403", "kills")
 """What has to have happened before the time is over."""
 
 STEPS: Final = 40
