@@ -40,7 +40,7 @@ from running import KEYS, Running, create_organisation, faults_of, running, unkn
 
 SOAK: Final = os.environ.get("IMTEGRATE_SOAK") == "1"
 
-SECONDS: Final = 600.0 if SOAK else 12.0
+SECONDS: Final = 600.0 if SOAK else 8.0
 """Of driving, an engine; what is begun is ended, and nothing is begun after."""
 
 SEEN: Final = ("201", "401", "403", "kills")
@@ -51,7 +51,7 @@ STEPS: Final = 40
 
 SCOPES: Final = ("*", "api-keys:write", "reports:read", "reports:write")
 
-LIVES: Final = 2
+LIVES: Final = 8
 """Between two comparisons of the whole database."""
 
 BURST: Final = 4
