@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, Phase, note, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -309,8 +309,9 @@ class Life(RuleBasedStateMachine):
         """`kill -9` some milliseconds into a burst, and start again: what was acknowledged is as it was."""
         drive = self.drive
         drive.done["kills"] += 1
+        service = drive.start()
         with ThreadPoolExecutor(BURST) as pool:
-            bursts = [pool.submit(self.burst, key) for _ in range(BURST)]
+            bursts = [pool.submit(self.burst, service, key) for _ in range(BURST)]
             time.sleep(delay / 1000)
             assert drive.stop(signal.SIGKILL) == -signal.SIGKILL
             made = [key for one in bursts for key in one.result()]
@@ -319,11 +320,11 @@ class Life(RuleBasedStateMachine):
             self.make(one, "used", [], one.env)
         return multiple(*made[:2])
 
-    def burst(self, maker: Key) -> list[Key]:
+    def burst(self, service: Running, maker: Key) -> list[Key]:
         """Make keys until the service is gone; those that were acknowledged."""
         made = []
         body = {"name": LOST, "scopes": [], "env": maker.env}
-        with self.drive.start().client(headers={"Authorization": f"Bearer {maker.token}"}) as client:
+        with service.client(headers={"Authorization": f"Bearer {maker.token}"}) as client:
             while True:
                 try:
                     answer = client.post(KEYS, json=body)
@@ -374,7 +375,6 @@ class Life(RuleBasedStateMachine):
     def keep(self, key: Key) -> Key:
         """Note an acknowledged key."""
         self.drive.keys.append(key)
-        note(f"made {key}")
         return key
 
 
