@@ -15,6 +15,10 @@ from contract import json_text
 from contract.fault import DocumentError, Fault
 from contract.structure import Kind, Place, escape, unescape, walk
 
+_URI_KEYWORDS: Final = frozenset({"$ref", "$dynamicRef", "$id"})
+_URI_CHARACTERS: Final = re.compile(r"(?:[A-Za-z0-9._~:/?@!$&'()*+,;=\[\]-]|%[0-9A-Fa-f]{2})*")
+"""RFC 3986 §2."""
+_ENCODE: Final = "percent-encode what may not stand in a URI: %20 for a space"
 _YAML_SUFFIXES: Final = (".yaml", ".yml")
 
 
@@ -253,6 +257,7 @@ def _read(path: Path) -> bytes:
 
 def _read_references(uri: str, value: Any, resources: dict[str, Any], faults: list[Fault]) -> None:
     """Read every file that `value`, standing in `uri`, refers to, and those that these refer to."""
+    _refuse_what_is_no_uri(uri, value)
     references, embedded = _references(uri, value)
     for pointer, reference, base_uri in references:
         target = urldefrag(urljoin(base_uri, reference)).url
@@ -268,6 +273,40 @@ def _read_references(uri: str, value: Any, resources: dict[str, Any], faults: li
             resources[target] = {}
             continue
         _read_references(target, resources[target], resources, faults)
+
+
+def _refuse_what_is_no_uri(uri: str, value: Any) -> None:
+    """See that references and ids can be read at all, which everything behind relies on.
+
+    Raises:
+        DocumentError: some are no URI references (RFC 3986 §4.1).
+    """
+    faults: list[Fault] = []
+    pending: list[tuple[str, Any]] = [("", value)]
+    while pending:
+        pointer, current = pending.pop()
+        if isinstance(current, dict):
+            for keyword in _URI_KEYWORDS & current.keys():
+                if isinstance(current[keyword], str) and not _is_uri_reference(current[keyword]):
+                    message = f"{current[keyword]!r} is no URI reference"
+                    faults.append(Fault(path_of(uri), f"{pointer}/{keyword}", message, _ENCODE))
+            pending.extend((f"{pointer}/{escape(key)}", item) for key, item in current.items())
+        elif isinstance(current, list):
+            pending.extend((f"{pointer}/{index}", item) for index, item in enumerate(current))
+    if faults:
+        raise DocumentError(faults)
+
+
+def _is_uri_reference(text: str) -> bool:
+    """Whether a text can be resolved; fragments are looked up as they are, and may lead nowhere."""
+    resource = text.partition("#")[0]
+    try:
+        split = urlsplit(resource)
+    except ValueError:
+        return False
+    # Brackets stand around an IPv6 address only (§3.2.2); no path of a file holds NUL.
+    is_plain = _URI_CHARACTERS.fullmatch(resource) is not None and "%00" not in resource
+    return is_plain and not set("[]") & {*split.path, *split.query}
 
 
 def _references(uri: str, value: Any) -> tuple[list[tuple[str, str, str]], set[str]]:

@@ -167,7 +167,7 @@ def _text_of(source: "Source") -> Read:
 def compile_content(name: str, location: str) -> Read:
     """What reads a parameter whose `content` is JSON (OpenAPI 3.1 §4.8.12.2)."""
     source = _SOURCES[location](name)
-    decode = decoded if location in ("query", "cookie") else str
+    decode = {"query": decoded, "cookie": decoded, "path": unquote_strictly}.get(location, str)
 
     def read(raw: Raw) -> Any:
         texts = source(raw)

@@ -41,6 +41,7 @@ from db.organisations import (
     find_organisations,
     list_organisations,
 )
+from db.sqlite_process import Identity
 from db.unit_of_work import UnitOfWork
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "DatabaseError",
     "DatabaseUnavailable",
     "Event",
+    "Identity",
     "InvalidDatabaseURL",
     "KeyConflict",
     "KeyFilter",

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from db import schema
 from db.errors import DatabaseUnavailable, SchemaOutdated
 from db.sqlite import DatabaseFile, SQLite
+from db.sqlite_process import Identity
 from db.sqlite_writer import SQLiteWriter
 from db.unit_of_work import Engine, Observer, UnitOfWork
 from db.url import SQLiteURL, parse
@@ -40,6 +41,7 @@ class Database:
         deadline: float = DEADLINE,
         connections: int = POSTGRESQL_CONNECTIONS,
         observer: Observer | None = None,
+        identity: Identity | None = None,
     ) -> None:
         """Take a URL; connect to nothing yet.
 
@@ -49,16 +51,18 @@ class Database:
             deadline: seconds that a request of `units` waits, and all else for a connection or a lock.
             connections: that this process opens to PostgreSQL at most, two at least; all but one carry batches out.
             observer: is told of every batch of `units`.
+            identity: of the SQLite file that is meant, if it has been in use: no other in its place is taken.
 
         Raises:
             InvalidDatabaseURL: it is of no form that we take.
         """
         self._url = parse(url)
         self._deadline = deadline
+        self._file: DatabaseFile | None = None
         self._transactions: Transactions
         writer: Engine
         if isinstance(self._url, SQLiteURL):
-            file = DatabaseFile(self._url.path)
+            self._file = file = DatabaseFile(self._url.path, identity)
             self._transactions = SQLite(file, deadline=deadline)
             writer = SQLiteWriter(file)
         else:
@@ -92,6 +96,11 @@ class Database:
         """What kind of database it is."""
         return self._url.engine_name
 
+    @property
+    def identity(self) -> Identity | None:
+        """Which SQLite file is in use, for another process that is to use the same; None for a server."""
+        return None if self._file is None else self._file.identify()
+
     async def run(self, function: Callable[[sa.Connection], T]) -> T:
         """Call a function in a transaction: committed when it returns, rolled back if it raises.
 
@@ -124,17 +133,22 @@ class Database:
         await self.run(schema.check)
 
     async def ping(self) -> None:
-        """Ask the database for an answer.
+        """Ask the database for an answer, and whether its schema is still this release's.
 
         Raises:
             DatabaseUnavailable: there is none by the deadline.
+            SchemaOutdated: the schema was taken back to an earlier release's, or away.
+            SchemaTooNew: a later release has been here meanwhile.
         """
         try:
             async with asyncio.timeout(self._deadline):
                 # What can be read is enough, until something could not be written.
-                await self._transactions.ping(write=self.units.failing)
+                revision = await self._transactions.ping(write=self.units.failing)
         except TimeoutError:
             raise DatabaseUnavailable(f"no answer from the database within {self._deadline:g} s") from None
+        if revision != schema.HEAD:
+            # It imports Alembic, which takes a while.
+            await asyncio.to_thread(schema.check_revision, revision)
 
     async def aclose(self) -> None:
         """Finish what was accepted, then let every connection go."""

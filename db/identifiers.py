@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -19,10 +20,11 @@ _VERSION: Final = 7 << 76
 _VARIANT: Final = 0b10 << _RAND_B_BITS
 
 
-class _Generator:
-    """Makes ids, each above the last, from any thread."""
+class Generator:
+    """Makes ids, each above the last, from any thread; `clock` gives nanoseconds since 1970, and may be set back."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._pool = b""
         self._used = 0
@@ -30,8 +32,9 @@ class _Generator:
         self._random = 0
 
     def make(self) -> UUID:
+        """Make an id."""
         with self._lock:
-            now = time.time_ns() // 1_000_000
+            now = self._clock() // 1_000_000
             if now > self._millisecond:
                 self._millisecond = now
                 self._random = self._take(_RANDOM_BYTES) >> (8 * _RANDOM_BYTES - _RANDOM_BITS)
@@ -53,7 +56,7 @@ class _Generator:
         return int.from_bytes(self._pool[start : self._used])
 
 
-_generator = _Generator()
+_generator = Generator()
 
 
 def uuid7() -> UUID:
@@ -64,7 +67,7 @@ def uuid7() -> UUID:
 def _after_fork() -> None:
     # A child that kept the pool would make its parent's ids.
     global _generator  # noqa: PLW0603 - one process, one generator
-    _generator = _Generator()
+    _generator = Generator()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -12,6 +12,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from db import schema
 from db.errors import DatabaseUnavailable
 from db.postgresql_hosts import connect
 from db.url import PostgreSQLURL
@@ -211,13 +212,16 @@ class PostgreSQL:
     async def create(self) -> None:
         """Make nothing: a database on a server is its administrator's to make."""
 
-    async def ping(self, *, write: bool = False) -> None:  # noqa: ARG002 - a server that cannot write says so by itself
-        """Ask the server for an answer.
+    async def ping(self, *, write: bool = False) -> str | None:  # noqa: ARG002 - a server that cannot write says so
+        """Ask the server for the schema's revision.
+
+        Returns:
+            The revision; None where there is none.
 
         Raises:
-            DatabaseUnavailable: there is none.
+            DatabaseUnavailable: there is no answer.
         """
-        await self.run(lambda connection: connection.execute(sa.select(1)).close())
+        return await self.run(schema.revision_of)
 
     async def exists(self) -> bool:
         """Whether there is a database; one on a server is only known by connecting."""

@@ -51,7 +51,18 @@ def check(connection: sa.Connection) -> None:
         SchemaOutdated: an earlier release's is, or none.
         SchemaTooNew: a later release's is.
     """
-    revision = current_revision(connection)
+    check_revision(revision_of(connection))
+
+
+def check_revision(revision: str | None) -> None:
+    """See whether a revision is this release's.
+
+    Raises:
+        SchemaOutdated: it is an earlier release's, or none.
+        SchemaTooNew: it is a later release's.
+    """
+    if revision is not None and revision != HEAD and not _is_known(revision):
+        raise SchemaTooNew(revision)
     if revision != HEAD:
         raise SchemaOutdated(revision)
 
@@ -62,12 +73,17 @@ def current_revision(connection: sa.Connection) -> str | None:
     Raises:
         SchemaTooNew: this release does not know that revision.
     """
-    if not sa.inspect(connection).has_table(_VERSION.name):
-        return None
-    revision = connection.scalar(sa.select(_VERSION.c.version_num))
+    revision = revision_of(connection)
     if revision is not None and revision != HEAD and not _is_known(revision):
         raise SchemaTooNew(revision)
     return revision
+
+
+def revision_of(connection: sa.Connection) -> str | None:
+    """Give the revision the database is at, known to this release or not; None if it has no schema."""
+    if not sa.inspect(connection).has_table(_VERSION.name):
+        return None
+    return connection.scalar(sa.select(_VERSION.c.version_num))
 
 
 _VERSION: Final = sa.table("alembic_version", sa.column("version_num", sa.String))

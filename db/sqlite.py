@@ -100,9 +100,10 @@ def explain_code(code: int | None, text: str, path: Path) -> str:
 class DatabaseFile:
     """The file of one database; once it was in use, no other in its place is."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, identity: sqlite_process.Identity | None = None) -> None:
+        """Use the file at a path; only the one with this identity, if another process has used it already."""
         self.path = path
-        self._identity: sqlite_process.Identity | None = None
+        self._identity = identity
 
     def identify(self) -> sqlite_process.Identity | None:
         """Which file is in use, from the first call on that finds one; None as long as there is none."""
@@ -157,13 +158,16 @@ class SQLite:
         """
         create_file(self._path)
 
-    async def ping(self, *, write: bool = False) -> None:
-        """Read the file, which other processes' locks do not keep us from; `write`: commit to it, too.
+    async def ping(self, *, write: bool = False) -> str | None:
+        """Read the schema's revision, which other processes' locks do not keep us from; `write`: commit, too.
+
+        Returns:
+            The revision; None where there is none.
 
         Raises:
-            DatabaseUnavailable: it cannot be read, or written.
+            DatabaseUnavailable: the file cannot be read, or written.
         """
-        await asyncio.to_thread(self._ping, write=write)
+        return await asyncio.to_thread(self._ping, write=write)
 
     async def exists(self) -> bool:
         """Whether there is a file."""
@@ -181,14 +185,17 @@ class SQLite:
         except sa.exc.DBAPIError as error:
             raise DatabaseUnavailable(explain(error.orig or error, self._path)) from error
 
-    def _ping(self, *, write: bool) -> None:
+    def _ping(self, *, write: bool) -> str | None:
         try:
             with contextlib.closing(self._file.connect(self._deadline)) as connection:
-                connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+                query = "SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'"
+                known = connection.execute(query).fetchone() is not None
+                row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
                 if write:
                     # What it was already: the first page is written all the same.
                     (version,) = connection.execute("PRAGMA user_version").fetchone()
                     connection.execute(f"PRAGMA user_version = {version}")
+                return None if row is None else str(row[0])
         except sqlite3.Error as error:
             raise DatabaseUnavailable(explain(error, self._path)) from error
 

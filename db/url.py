@@ -20,6 +20,10 @@ ADVISORY_LOCK: Final = "advisory_lock"
 
 DEFAULT_PORT: Final = 5432
 
+_NO_PORT: Final = "a port in the database URL is not a number"
+_DIGITS: Final = 9
+"""Of a port, or a number of statements, at most."""
+
 _SECRET_OPTIONS: Final = frozenset({"password", "sslpassword"})
 _FILES: Final = frozenset({"sslrootcert", "sslcert", "sslkey"})
 """Options that name a file; the driver's own error does not say which one is missing."""
@@ -102,7 +106,7 @@ def _postgresql(split: SplitResult) -> PostgreSQLURL:
     if split.path in {"", "/"} and not options.keys() & {"dbname", "database"}:
         raise InvalidDatabaseURL("the PostgreSQL URL names no database: postgresql://user@host:5432/name")
     size = options.pop(STATEMENT_CACHE, None)
-    if size is not None and not size.isdecimal():
+    if size is not None and not _is_short_number(size):
         raise InvalidDatabaseURL(f"{STATEMENT_CACHE} in the database URL is not a number of statements")
     lock = options.pop(ADVISORY_LOCK, "on")
     if lock not in {"on", "off"}:
@@ -137,8 +141,8 @@ def _several_hosts(split: SplitResult, options: dict[str, str]) -> tuple[Host, .
     if "," not in names:
         return ()
     ports = options.get("port", str(DEFAULT_PORT)).split(",")
-    if not all(port.isdecimal() for port in ports):
-        raise InvalidDatabaseURL("a port in the database URL is not a number")
+    if not all(map(_is_short_number, ports)):
+        raise InvalidDatabaseURL(_NO_PORT)
     each = names.split(",")
     if len(ports) not in {1, len(each)}:
         raise InvalidDatabaseURL(f"the database URL names {len(each)} hosts and {len(ports)} ports")
@@ -153,15 +157,27 @@ def _host(text: str, port: int) -> Host:
     # An IPv6 address stands in brackets (RFC 3986, section 3.2.2).
     name, bracket, rest = text.rpartition("]")
     name, rest = (name.removeprefix("["), rest) if bracket else (text.partition(":")[0], text)
-    given = rest.partition(":")[2]
-    return Host(name, int(given or port))
+    given = rest.partition(":")[2] or str(port)
+    if not _is_short_number(given):
+        raise InvalidDatabaseURL(_NO_PORT)
+    return Host(name, int(given))
 
 
 def _check_ports(split: SplitResult) -> None:
     for host in split.netloc.rpartition("@")[2].split(","):
         port = host.rpartition("]")[2].partition(":")[2]
-        if port and not port.isdecimal():
-            raise InvalidDatabaseURL("a port in the database URL is not a number (write %40 for an @ in the password)")
+        if port and not _is_short_number(port):
+            raise InvalidDatabaseURL(f"{_NO_PORT} (write %40 for an @ in the password)")
+    if "@" in split.path:
+        # What stands before a slash in a password may look like a port: the rest would be shown as a name.
+        raise InvalidDatabaseURL(
+            "the database URL has an @ in its path: write %40 for it, and %2F for a / in a password"
+        )
+
+
+def _is_short_number(text: str) -> bool:
+    """Whether a text is a number that `int` takes; a longer one than any port or size is none."""
+    return len(text) <= _DIGITS and text.isascii() and text.isdecimal()
 
 
 def _masked(netloc: str) -> str:

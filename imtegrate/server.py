@@ -22,6 +22,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors import Multiprocess
 
 from contract import ASGIApp, Contract
+from db import Identity
 from imtegrate.limits import Limits
 from imtegrate.listening import DEFAULT_BACKLOG
 from imtegrate.metrics import SHARED_FOLDER
@@ -63,9 +64,12 @@ def run(
         uvloop.run(_serve(settings, listener, announce, news))
     else:
         # What is wrong is said once, before there are workers to say it each.
-        contract = uvloop.run(_try_out(settings))
+        contract, identity = uvloop.run(_try_out(settings))
         config = _config(
-            partial(_make_worker, settings), settings.workers, limits=_limits_of(settings), backlog=settings.backlog
+            partial(_make_worker, settings, identity),
+            settings.workers,
+            limits=_limits_of(settings),
+            backlog=settings.backlog,
         )
         # Set only now: the supervisor counts nothing.
         with tempfile.TemporaryDirectory(prefix="imtegrate-metrics-") as folder:
@@ -83,11 +87,11 @@ def run_app(app: ASGIApp, listener: socket.socket, announce: Announce) -> None:
     uvloop.run(serve())
 
 
-async def _try_out(settings: ServiceSettings) -> Contract:
+async def _try_out(settings: ServiceSettings) -> tuple[Contract, Identity | None]:
     service = Service(settings)
     await service.start()
     await service.stop()
-    return service.edition.contract
+    return service.edition.contract, service.identity
 
 
 async def _serve(
@@ -147,12 +151,12 @@ def _config(
     return config
 
 
-def _make_worker(settings: ServiceSettings) -> Service:
+def _make_worker(settings: ServiceSettings, identity: Identity | None) -> Service:
     settings.configure_logging()
     Thread(target=_end_with_supervisor, name="imtegrate-supervisor", daemon=True).start()
     # The supervisor has made the database ready. A worker that replaces another must not make a fresh one, nor end the
-    # whole service because the database is away.
-    return Service(settings, database_ready=True)
+    # whole service because the database is away, nor take another file that stands in its place by now.
+    return Service(settings, database_ready=True, identity=identity)
 
 
 def _end_with_supervisor() -> None:

@@ -17,7 +17,7 @@ from contract.operation import compile_and_tell
 from contract.problem import ServiceUnavailable
 from contract.reload import Swappable
 from contract.security import Security
-from db import Database, DatabaseUnavailable, ensure_organisation
+from db import Database, DatabaseUnavailable, Identity, ensure_organisation
 from imtegrate.access_log import AccessLog
 from imtegrate.beside import beside
 from imtegrate.code import HandlerCode, import_handlers
@@ -125,8 +125,21 @@ async def _nobody(_scope: Any, _receive: Any, _send: Any) -> None:
 class Service:
     """One serving process, as an ASGI application; its lifespan is the database's."""
 
-    def __init__(self, settings: ServiceSettings, news: News | None = None, *, database_ready: bool = False) -> None:
-        """Compile everything that can be compiled; `database_ready`: `start` is to leave the database as it is.
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        news: News | None = None,
+        *,
+        database_ready: bool = False,
+        identity: Identity | None = None,
+    ) -> None:
+        """Compile everything that can be compiled.
+
+        Args:
+            settings: what it goes by.
+            news: is told of reloads.
+            database_ready: `start` is to leave the database as it is.
+            identity: of the SQLite file that was made ready; none in its place is taken.
 
         Raises:
             DocumentError: the document cannot be served.
@@ -145,6 +158,7 @@ class Service:
             deadline=settings.deadline,
             connections=settings.connections,
             observer=self._metrics,
+            identity=identity,
         )
         self._tracing: Tracing | None = None
         self._development: UUID | None = None
@@ -157,6 +171,11 @@ class Service:
     def edition(self) -> Edition:
         """What is in force."""
         return self._edition
+
+    @property
+    def identity(self) -> Identity | None:
+        """Which SQLite file is in use; None for a server."""
+        return self._database.identity
 
     async def start(self) -> None:
         """Make the database ready, and the application; once.

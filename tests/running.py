@@ -13,7 +13,7 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPResponse
@@ -64,7 +64,11 @@ def workers_of(service: Running) -> list[int]:
     """The process ids of the workers of `serve --workers`."""
     supervisor = service.process.pid
     children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    commands = {}
+    for pid in children:
+        # One that was killed may be gone meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            commands[int(pid)] = Path(f"/proc/{pid}/cmdline").read_bytes()
     # Beside them runs multiprocessing's resource tracker; one that was killed has no command line any more.
     return [pid for pid, command in commands.items() if b"spawn_main" in command]
 

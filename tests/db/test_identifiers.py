@@ -3,10 +3,20 @@
 import os
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
+from multiprocessing import get_context
+from typing import Final
 from uuid import RFC_4122, UUID
 
+import pytest
+
 from db import uuid7
+from db.identifiers import Generator
+
+NOON: Final = 1_800_000_000 * 10**9
+"""A moment in nanoseconds since 1970."""
 
 
 def _milliseconds(identifier: UUID) -> int:
@@ -26,6 +36,54 @@ def test_each_is_above_the_last() -> None:
     """Ids of one thread ascend, also within one millisecond."""
     made = [uuid7() for _ in range(100_000)]
     assert all(first < second for first, second in pairwise(made))
+
+
+def stopped() -> int:
+    """A clock that stands still."""
+    return NOON
+
+
+def made_by_a_stopped_clock(count: int) -> list[int]:
+    """Ids of one process whose clock stands still."""
+    generator = Generator(stopped)
+    return [generator.make().int for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    "clock_at",
+    [
+        lambda step: NOON - step * 10**9,
+        lambda step: NOON + (step % 7) * 10**6 - (step // 1000) * 3600 * 10**9,
+        lambda step: NOON if step < 5000 else 0,
+    ],
+    ids=["runs backwards", "an hour back now and then", "back to 1970"],
+)
+def test_a_clock_set_back_makes_no_id_twice(clock_at: Callable[[int], int]) -> None:
+    """However far the clock is set back, and however often, ids of one process ascend and keep their form."""
+    steps = iter(range(10_000))
+    generator = Generator(lambda: clock_at(next(steps)))
+    made = [generator.make() for _ in range(10_000)]
+    assert all(first < second for first, second in pairwise(made))
+    assert {(each.version, each.variant) for each in made} == {(7, RFC_4122)}
+    # Ordered enough: no id runs ahead of the latest that the clock ever said.
+    assert _milliseconds(made[-1]) <= NOON // 10**6 + 7
+
+
+def test_randomness_that_overflows_goes_on_in_the_next_millisecond() -> None:
+    """An id above the last of a millisecond is one of the next, not one from the beginning."""
+    generator = Generator(stopped)
+    generator.make()
+    generator._random = (1 << 74) - 1  # noqa: SLF001 (2^42 ids in one millisecond would take too long)
+    made = generator.make()
+    assert _milliseconds(made) == NOON // 10**6 + 1
+    assert made < generator.make()
+
+
+def test_processes_with_the_same_clock_make_different_ids() -> None:
+    """Two processes, each begun anew, whose clocks stand still at the same moment never make the same."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        one, other = pool.map(made_by_a_stopped_clock, [20_000, 20_000])
+    assert len({*one, *other}) == 40_000
 
 
 def test_threads_never_make_the_same() -> None:

@@ -6,13 +6,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from editing import DOCUMENT, PATIENCE, Edited, patched
-from running import create_organisation, running
+from running import create_organisation, running, workers_of
 
 CREATE = "/components/schemas/ApiKeyCreate"
 HANDLERS = Path(__file__).parents[2] / "handlers"
@@ -78,6 +79,48 @@ def test_no_request_is_lost_while_the_document_changes(tmp_path: Path) -> None:
         stop.set()
         for thread in threads:
             thread.join()
+    assert set(statuses) == {201, 422}
+
+
+def test_no_request_is_lost_while_workers_reload(tmp_path: Path) -> None:
+    """`serve --workers 2` under load: SIGHUP after SIGHUP, every request is answered by one document or the other."""
+    path = tmp_path / "openapi.json"
+    path.write_bytes(DOCUMENT.read_bytes())
+    url = f"sqlite:///{tmp_path / 'keys.db'}"
+    headers = {"Authorization": f"Bearer {create_organisation(url, tmp_path)['token']}"}
+    arguments = ("serve", "--spec", path, "--database-url", url, "--workers", "2", "--deadline", "20")
+    with running(*arguments, cwd=tmp_path) as service:
+        eventually(lambda: "Serving" in service.log.read_text(), service.log.read_text)
+        workers = workers_of(service)
+        statuses: list[int] = []
+        stop = threading.Event()
+
+        def load() -> None:
+            # A connection is one worker's: now and then another, so that both are asked.
+            while not stop.is_set():
+                with service.client(headers=headers) as client:
+                    statuses.extend(status_of(client, "longer") for _ in range(20))
+
+        with ThreadPoolExecutor(4) as pool:
+            loads = [pool.submit(load) for _ in range(4)]
+            published = json.loads(DOCUMENT.read_text())
+            for maximum in (5, 120, 5, 120, 5):
+                before = len(statuses)
+                edited = patched(published, [("replace", f"{CREATE}/properties/name/maxLength", maximum)])
+                path.write_text(json.dumps(edited))
+                service.process.send_signal(signal.SIGHUP)
+                eventually(lambda before=before: len(statuses) > before + 40, service.log.read_text)
+            stop.set()
+            for one in loads:
+                one.result()
+        wanted = path.read_bytes()
+
+        def all_follow() -> bool:
+            return all(httpx.get(f"{service.url}/openapi.json").content == wanted for _ in range(20))
+
+        eventually(all_follow, service.log.read_text)
+        assert workers_of(service) == workers
+        assert "Traceback" not in service.log.read_text()
     assert set(statuses) == {201, 422}
 
 
