@@ -153,7 +153,8 @@ class Drive:
         assert len(found) <= len(self.lost)
         events = Counter(event.action for event in self.run(list_events))
         owed = +self.events
-        owed["key.created"] += len(found) + sum(key.name == LOST for key in self.keys)
+        # A successor has its name of the key that it follows, and a line of another kind.
+        owed["key.created"] += sum(row.name == LOST and row.rotated_from is None for row in rows)
         refused = events.pop("key.refused", 0) - owed.pop("key.refused", 0)
         # Likewise: a refusal may be kept, and nobody answered.
         forbidden = self.refused.count(403)
