@@ -23,6 +23,8 @@ class Claim:
 
     digest: bytes | None
     """Of the token; None for an anonymous caller that the service allows."""
+    caller: Caller | None = None
+    """Whose token it is, where a security scheme of the document has had it looked up."""
 
 
 ANONYMOUS: Final = Claim(None)

@@ -39,8 +39,7 @@ class TokenVerifier:
                     return refused(request, caller, Forbidden(f"The key should hold the scope {scope}"))
             return caller
 
-        await services.units.admit(digest, decide)
-        return Claim(digest)
+        return Claim(digest, await services.units.admit(digest, decide))
 
 
 _TOKEN: Final = TokenVerifier()

@@ -266,6 +266,10 @@ class Wire:
         self._file.raw.close()
         self._socket.close()
 
+    def fileno(self) -> int:
+        """The descriptor, for who wants to wait for several."""
+        return self._socket.fileno()
+
     def send(self, *pieces: bytes) -> None:
         """Send bytes as they are."""
         self._socket.sendall(b"".join(pieces))

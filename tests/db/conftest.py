@@ -1,10 +1,6 @@
-"""Databases for the tests: SQLite files, and databases of a PostgreSQL server made by the migrations.
-
-The server is the one of `IMTEGRATE_TEST_DATABASE_URL`, whose user may create databases, or one of our own.
-"""
+"""Databases for the tests: SQLite files, and databases of the PostgreSQL server that all tests share."""
 
 import asyncio
-import os
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,18 +15,6 @@ import asyncpg
 import pytest
 
 from db import ApiKey, Caller, Database, NewKey, ensure_organisation, insert_key, list_keys, uuid7
-from postgresql_server import postgresql_server
-
-
-@pytest.fixture(scope="session")
-def server_url() -> Iterator[str]:
-    """A PostgreSQL server, by the URL of a database that is not touched."""
-    url = os.environ.get("IMTEGRATE_TEST_DATABASE_URL")
-    if url is not None:
-        yield url
-        return
-    with postgresql_server() as server:
-        yield server.url
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from select import select
 from typing import Any, Final, Self
 
 import asyncpg
@@ -239,27 +240,23 @@ def test_a_limit_on_files_refuses_until_it_is_raised(tmp_path: Path) -> None:
 
 def test_a_lock_of_two_seconds_is_waited_for_in_order(tmp_path: Path) -> None:
     """While another process holds the file for 2 s requests wait; then they are answered in the order they came in."""
-    with served(tmp_path, "--deadline", "20") as serving, ThreadPoolExecutor(16) as pool:
+    with served(tmp_path, "--deadline", "20") as serving, ExitStack() as stack:
         serving.key(**BODY)
-        done: list[int] = []
-
-        def ask(number: int) -> int:
-            answer = serving.post({"name": f"key {number}"})
-            done.append(number)
-            return answer.status_code
-
         path = serving.database_url.removeprefix("sqlite:///")
+        wires = [stack.enter_context(Wire(serving.running.url)) for _ in range(8)]
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             began = time.monotonic()
-            asked = []
-            for number in range(8):
-                asked.append(pool.submit(ask, number))
-                time.sleep(0.2)
+            for number, wire in enumerate(wires):
+                body = b'{"name": "key %d"}' % number
+                token = b"Authorization: Bearer " + serving.token.encode()
+                length = b"Content-Length: %d" % len(body)
+                wire.ask(b"POST", KEYS.encode(), token, b"Content-Type: application/json", length, body=body)
+                time.sleep(0.1)
             time.sleep(max(0.0, began + 2 - time.monotonic()))
-            assert done == []
+            assert not select([wire.fileno() for wire in wires], [], [], 0)[0]
             other.execute("ROLLBACK")
-        assert [one.result() for one in asked] == [201] * 8
+        assert [wire.answer().status for wire in wires] == [201] * 8
         with closing(sqlite3.connect(path)) as connection:
             names = [name for (name,) in connection.execute("SELECT name FROM api_keys ORDER BY rowid")]
         assert names[-8:] == [f'"key {number}"' for number in range(8)]

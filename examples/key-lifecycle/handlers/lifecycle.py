@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -34,7 +34,7 @@ from db import (
 from handlers import tokens
 from handlers.api_keys import LIVE
 from handlers.audit import changed, refused
-from handlers.credentials import holds
+from handlers.credentials import Claim, holds
 from handlers.services import Services
 
 T = TypeVar("T")
@@ -156,7 +156,9 @@ async def rotate_key(request: Request, key_id: str, body: dict[str, int] | None 
 
 def _caller(request: Request) -> Caller:
     """Who calls, as the document's security scheme has verified."""
-    return cast("Caller", request.security["bearerAuth"])
+    claim: Claim = request.security["bearerAuth"]
+    assert claim.caller is not None  # the verifier has looked it up
+    return claim.caller
 
 
 def _own(connection: Connection, request: Request, key_id: str, *loc: str, lock: bool = False) -> ApiKey:
