@@ -225,6 +225,10 @@ def test_a_commit_that_no_standby_confirmed_is_not_acknowledged(faulty: Serving,
     cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     execute(server, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", reload)
     try:
+        # The server's processes take the setting one after another.
+        while scalar(server, "SHOW synchronous_standby_names") != "nobody":
+            time.sleep(0.05)
+        time.sleep(0.5)
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(faulty.post, {"name": "unconfirmed", "env": "live"})
             cancelled = 0
