@@ -59,6 +59,9 @@ def _link(source: str, target: str) -> None:
     # Half a gigabyte need not be copied where the folder is on the same file system.
     try:
         os.link(source, target)
+    except FileExistsError:
+        # Two of the folders may be one: it is there already.
+        return
     except OSError:
         shutil.copy2(source, target)
 
