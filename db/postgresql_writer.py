@@ -129,10 +129,11 @@ class PostgreSQLWriter:
 
     async def _drop(self, lane: _Lane) -> None:
         """Give a connection up, and those that are free with it: they led to the same server."""
-        for each in (lane, *self._free):
+        # Taken at once: while these are closed, others may be lent and come back.
+        dropped, self._free = [lane, *self._free], []
+        for each in dropped:
             await each.pooled.invalidate()
             await each.pooled.close()
-        self._free.clear()
 
     async def _carry_out(self, batch: Batch, finished: Callable[[Batch], None]) -> None:
         pause = FIRST_PAUSE
