@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from db import Caller, Database, DatabaseUnavailable, KeyConflict, NewKey
+from db.postgresql import PLAN_LIFETIME
 
 
 def _execute(statement: str) -> Any:
@@ -212,6 +213,37 @@ def test_a_stuck_batch_holds_nobody_up(postgresql_url: str, opened: Any) -> None
             with pytest.raises(KeyConflict) as caught:
                 await stuck
             assert caught.value.constraint == "uq_api_keys_prefix"
+            await other.close()
+
+    asyncio.run(scenario())
+
+
+def test_plans_follow_a_table_that_grows(postgresql_url: str, opened: Any) -> None:
+    """What the server planned while the table was all but empty, to read it whole, is not kept when it has grown."""
+
+    async def scenario() -> None:
+        async with opened(postgresql_url) as scene:
+            async with asyncio.timeout(30):
+                for _ in range(20):
+                    await asyncio.gather(*(scene.create() for _ in range(100)))
+            await asyncio.sleep(PLAN_LIFETIME)
+            other = await asyncpg.connect(postgresql_url)
+
+            async def read() -> int:
+                await asyncio.sleep(2)  # sessions tell of what they read once a second at most
+                await other.execute("SELECT pg_stat_clear_snapshot()")
+                count: int = await other.fetchval(
+                    "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'api_keys'"
+                )
+                return count
+
+            await scene.create()
+            before = await read()
+            for _ in range(20):
+                await scene.create()
+            await asyncio.sleep(PLAN_LIFETIME)
+            await scene.create()
+            assert await read() - before < 20
             await other.close()
 
     asyncio.run(scenario())
