@@ -6,7 +6,6 @@ The suite is that of the sdist of jsonschema, fetched when the test runs.
 import json
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from archives import unpack
 from running import running
 
 SDIST: Final = "jsonschema==4.26.0"
@@ -28,8 +28,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", SDIST]
     subprocess.run([*command, "-d", str(folder)], check=True, capture_output=True)
     (archive,) = folder.glob("*.tar.gz")
-    with tarfile.open(archive) as opened:
-        opened.extractall(folder, filter="data")
+    unpack(archive, folder)
     (found,) = folder.glob("*/json")
     return found
 

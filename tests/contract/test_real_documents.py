@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
+from archives import unpack
 from contract import compile_contract, load
 from contract.check import check
 from contract.mock import mock_app
@@ -63,8 +63,7 @@ def tutorials(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", FASTAPI]
     subprocess.run([*command, "-d", str(folder)], check=True, capture_output=True, timeout=300)
     (archive,) = folder.glob("*.tar.gz")
-    with tarfile.open(archive) as opened:
-        opened.extractall(folder, filter="data")
+    unpack(archive, folder)
     (source,) = folder.glob("fastapi-*/docs_src")
     out = folder / "documents"
     out.mkdir()
@@ -79,8 +78,7 @@ def github(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("github")
     subprocess.run(["npm", "pack", "--silent", GITHUB], cwd=folder, check=True, capture_output=True, timeout=300)
     (archive,) = folder.glob("*.tgz")
-    with tarfile.open(archive) as opened:
-        opened.extractall(folder, filter="data")
+    unpack(archive, folder)
     return folder / "package" / "generated" / "api.github.com.json"
 
 
