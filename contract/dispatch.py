@@ -64,7 +64,8 @@ class Dispatch:
         bound = request.bound
         if bound.function is None:
             raise NotImplementedYet(bound.operation.operation_id)
-        arguments = request.parameters
+        # A dictionary of its own: the request's would hold the request.
+        arguments = dict(request.parameters)
         if bound.takes_request:
             arguments[REQUEST] = request
         if bound.takes_body:

@@ -3,7 +3,7 @@
 Whatever is refused here ends its connection: where the next request would begin is not known (RFC 9112 §11.2).
 """
 
-from asyncio import Transport, get_running_loop
+from asyncio import Task, Transport, get_running_loop
 from functools import partial
 from http import HTTPStatus
 from math import inf
@@ -11,7 +11,8 @@ from typing import Any, Final, cast
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from contract import Problem
 from contract.problem import RequestTimeout, render
@@ -198,6 +199,21 @@ class Protocol(HttpToolsProtocol):
             self._end(self._refusal)
         else:
             self._settle()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Have the application answer a request."""
+        task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(partial(self._let_go, cycle))
+        self.tasks.add(task)
+
+    def _let_go(self, cycle: RequestResponseCycle, task: Task[None]) -> None:
+        """Forget a request that is done with.
+
+        Its scope leads to what leads back to it: it would wait for the garbage collector, and the next request find no
+        memory that the processor still has at hand.
+        """
+        self.tasks.discard(task)
+        cycle.scope.clear()  # type: ignore[attr-defined] # a TypedDict, which nobody reads any more
 
     def _settle(self) -> None:
         """Set the deadline anew, where no request is arriving."""
