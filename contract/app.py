@@ -39,8 +39,8 @@ def build_app(
         max_body_size: bytes; a larger body is answered 413.
         translate: what an exception from behind the handlers is to a caller.
         inner: further middlewares, behind routing.
-        lenient: whether HEAD is answered where the document has only GET (RFC 9110 §9.3.2), and a path that leaves a
-            parameter out (`/pets//toys`) is known as an operation's, which it breaks: 422 and not 404.
+        lenient: whether a path that leaves a parameter out (`/pets//toys`) is known as an operation's, which it breaks:
+            422 and not 404.
 
     Raises:
         DocumentError: the document demands a security scheme that nobody verifies.

@@ -138,8 +138,6 @@ class Routing(RoutingMiddleware):  # type: ignore[misc]  # connexion is untyped
         if methods is None:
             raise NotFound
         bound = methods.get(scope["method"])
-        if bound is None and self._lenient and scope["method"] == "HEAD":
-            bound = methods.get("GET")
         if bound is None:
             raise MethodNotAllowed(list(methods))
         scope[KEY] = Request(scope, bound, values, self._state)

@@ -81,6 +81,16 @@ PETS = document_with(
             },
         },
         "/pets": {
+            "head": {
+                "operationId": "count_pets",
+                "responses": {
+                    "200": {
+                        "description": "How many",
+                        "headers": {"X-Total": {"schema": {"type": "integer"}, "example": 3}},
+                        "content": json_of({"type": "array"}),
+                    }
+                },
+            },
             "post": {
                 "operationId": "make_pet",
                 "security": [{"key": []}],
@@ -170,9 +180,11 @@ def test_negotiation(client: httpx.Client) -> None:
 
 
 def test_head_and_empty_answers(client: httpx.Client) -> None:
-    """HEAD is GET without its body; an answer without content has no media type."""
+    """HEAD is answered where the document has it, without a body; an answer without content has no media type."""
+    answer = client.head("/pets")
+    assert (answer.status_code, answer.content, answer.headers["X-Total"]) == (200, b"", "3")
     answer = client.head("/pets/7")
-    assert (answer.status_code, answer.content, answer.headers["Content-Type"]) == (200, b"", "application/json")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, DELETE")
     answer = client.delete("/pets/7")
     assert (answer.status_code, answer.content) == (204, b"")
     assert "Content-Type" not in answer.headers
