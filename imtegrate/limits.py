@@ -45,6 +45,16 @@ class BadRequest(Problem):
         super().__init__(ValidationError((), message, "bad_request"), headers=_CLOSE)
 
 
+class NothingAllowed(Problem):
+    """The target is no resource, so it has no methods (RFC 9110 §15.5.6): an empty `Allow` says so (§10.2.1)."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.METHOD_NOT_ALLOWED
+
+    def __init__(self) -> None:
+        error = ValidationError(("method",), "Method Not Allowed", "method_not_allowed")
+        super().__init__(error, headers={**_CLOSE, "Allow": ""})
+
+
 class URITooLong(Problem):
     """The target has more than `MAX_TARGET` bytes (RFC 9110 §15.5.15)."""
 

@@ -79,6 +79,10 @@ class Metrics:
             GCCollector(registry=own)
         PlatformCollector(registry=self.registry)
 
+    def refused(self, status: int) -> None:
+        """The server has refused a request by itself: it was for no operation, and nobody knows when it began."""
+        self.requests.labels("", status).inc()
+
     def started(self, requests: int) -> None:
         """A batch has begun."""
         self._sizes.observe(requests)

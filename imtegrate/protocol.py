@@ -13,10 +13,12 @@ import httptools
 import uvicorn
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import get_remote_addr
 
 from contract import Problem
 from contract.problem import RequestTimeout, render
-from contract.sending import EXTENSION, STATUS
+from contract.request import REQUEST_ID
+from contract.sending import EXTENSION, REQUEST_ID_HEADER, STATUS
 from imtegrate.answering import answer_whole
 from imtegrate.gathering import Gathering, outbox_of
 from imtegrate.limits import (
@@ -30,7 +32,9 @@ from imtegrate.limits import (
     TooManyConnections,
     URITooLong,
 )
+from imtegrate.refusals import REFUSALS, Refusals, id_for
 from imtegrate.sweeping import sweeper_of
+from imtegrate.targets import read_target
 
 LINGER: Final = 2.0
 """Seconds in which a client that still sends can read why it was refused: closing at once would reset it."""
@@ -38,6 +42,7 @@ LINGER: Final = 2.0
 
 _ONE_HOST: Final = "There should be one Host (RFC 9112, section 3.2)."
 _FRAMING: Final = frozenset({b"expect", b"host", b"transfer-encoding"})
+_UNTOLD: Final = Refusals()
 _LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -59,6 +64,8 @@ class Protocol(HttpToolsProtocol):
         self._arriving = False
         """Whether a request has begun and not ended."""
         self._in_head = False
+        self._has_head = False
+        """Whether every header field of what is arriving is there, good or bad."""
         self._has_host = False
         self._stalled_size = 0
         """Bytes since a request or a piece of its body began."""
@@ -76,6 +83,7 @@ class Protocol(HttpToolsProtocol):
         self._sweeper.watch(self)
         if len(self.connections) >= self._limits.max_connections:
             self.transport = gathering
+            self.client = get_remote_addr(transport)
             self._arriving = True  # a request is on its way, most likely
             self._end(TooManyConnections())
             return
@@ -141,7 +149,7 @@ class Protocol(HttpToolsProtocol):
         """The first byte of a request is here."""
         super().on_message_begin()
         self._arriving = self._in_head = True
-        self._has_host = False
+        self._has_head = self._has_host = False
         self._stalled_size = self._packet_size
         self.deadline = self._sweeper.now + self._limits.request_timeout
 
@@ -156,6 +164,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        self._has_head = True
         if len(self.url) > MAX_TARGET:
             raise URITooLong
         if len(self.headers) > MAX_FIELDS:
@@ -165,6 +174,9 @@ class Protocol(HttpToolsProtocol):
         # The size is looked at only where it may be too large.
         if self._stalled_size > MAX_HEAD and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
             raise HeaderFieldsTooLarge
+        if not self.url.startswith(b"/"):
+            self.url, host = read_target(self.parser.get_method(), self.url)
+            self.headers[:] = [(b"host", host), *(field for field in self.headers if field[0] != b"host")]
         before = self.cycle
         super().on_headers_complete()
         self._in_head = False
@@ -180,7 +192,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The last byte of a request is here."""
         super().on_message_complete()
-        self._arriving = False
+        self._arriving = self._has_head = False
         self._settle()
 
     def end_reading(self) -> None:
@@ -267,10 +279,13 @@ class Protocol(HttpToolsProtocol):
             # It has its answer; what is wrong came after.
             self._end(None)
         else:
-            cycle.scope[STATUS] = problem.status  # type: ignore[typeddict-unknown-key] # ours, for who counts
+            # The application has it in hand: its middleware counts and logs it, under the same id.
+            scope = cast("dict[str, Any]", cycle.scope)
+            scope[STATUS] = problem.status
             cycle.disconnected = True
             cycle.message_event.set()
-            self._end(problem)
+            self._say(problem, scope.setdefault(REQUEST_ID, id_for(self.headers)))
+            self._end(None)
 
     def _refuse_later(self, problem: Problem) -> None:
         """Refuse once the requests before are answered (RFC 9112 §9.3.2)."""
@@ -280,11 +295,18 @@ class Protocol(HttpToolsProtocol):
     def _end(self, problem: Problem | None) -> None:
         self._ended = True
         if problem is not None:
-            status, headers, body = render(problem)
-            head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
-            head += [name + b": " + value for name, value in (*self.server_state.default_headers, *headers)]
-            self.transport.write(b"\r\n".join([*head, b"", body]))
+            request_id = id_for(self.headers if self._has_head else ())
+            self._say(problem, request_id)
+            refusals: Refusals = self.app_state.get(REFUSALS, _UNTOLD)
+            refusals.tell(problem.status, problem.errors[0].type, request_id, self.client[0] if self.client else "")
         self.transport.close()
+
+    def _say(self, problem: Problem, request_id: str) -> None:
+        status, headers, body = render(problem)
+        headers.append((REQUEST_ID_HEADER, request_id.encode("ascii")))
+        head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
+        head += [name + b": " + value for name, value in (*self.server_state.default_headers, *headers)]
+        self.transport.write(b"\r\n".join([*head, b"", body]))
 
     def _linger(self) -> bool:
         """Whether the connection is to be closed only when the client has closed it, or `LINGER` is over."""

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import Final
 
 from contract import ASGIApp
@@ -52,7 +52,8 @@ class RequestIds:
                 trace_id = trace_of(value)
         if asked == 1 and request_id is not None and _SANE.fullmatch(request_id) is not None:
             scope[REQUEST_ID] = request_id.decode("ascii")
-        else:
+        elif REQUEST_ID not in scope:
+            # The server has given one to a request that it refused while the body came.
             scope[REQUEST_ID] = self._make()
         # Several are as good as none (§3.2.1 has one).
         if parents == 1 and trace_id is not None:
@@ -67,6 +68,12 @@ class RequestIds:
 
     def _empty(self) -> None:
         self._pool = ""
+
+
+def sane_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The id that a client gave its request; None if there is none, or several, or it is not sane."""
+    asked = [value for name, value in headers if name == REQUEST_ID_HEADER]
+    return asked[0].decode("ascii") if len(asked) == 1 and _SANE.fullmatch(asked[0]) is not None else None
 
 
 def trace_of(traceparent: bytes) -> str | None:

@@ -29,6 +29,7 @@ from imtegrate.loopback import LoopbackOnly
 from imtegrate.metrics import Metrics, Observed
 from imtegrate.news import News
 from imtegrate.rate_limit import RateLimit
+from imtegrate.refusals import REFUSALS, Refusals
 from imtegrate.request_ids import RequestIds
 from imtegrate.settings import ServiceSettings
 from imtegrate.tracing import Tracing, make_tracing
@@ -253,15 +254,16 @@ class Service:
             assert self._app is not None  # the server starts the lifespan first
             await self._app(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._live(scope, receive, send)
         else:
             # WebSockets: nothing of the document asks for one.
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _live(self, receive: Any, send: Any) -> None:
-        """ASGI 3, lifespan protocol."""
+    async def _live(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI 3, lifespan protocol; what it puts into the state is there for every connection."""
         await receive()
         await self.start()
+        scope["state"][REFUSALS] = Refusals(self._metrics, self._settings.access_log)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.stop()
