@@ -14,7 +14,8 @@ MAX_NODES: Final = 1_000_000
 class InvalidYAML(ValueError):
     """A text is no YAML, or goes beyond the bounds; `line` and `column` count from 1."""
 
-    def __init__(self, reason: str, mend: str, mark: yaml.Mark | None) -> None:
+    def __init__(self, reason: str, mend: str, mark: Any) -> None:
+        """`mark` is PyYAML's or libyaml's, which share no type; or None."""
         super().__init__(reason)
         self.reason = reason
         self.mend = mend
@@ -58,7 +59,7 @@ def check_bounds(source: bytes) -> None:
         InvalidYAML: nested over `MAX_DEPTH`, of over `MAX_NODES` nodes, or without end.
         yaml.YAMLError: it is no YAML.
     """
-    sizes: dict[str, int] = {}
+    sizes: dict[str | None, int] = {}
     opened: list[tuple[str | None, int]] = []
     nodes = 0
     for event in yaml.parse(source, Loader=_JSONSchemaLoader):
