@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
-import yaml
-
-from contract import json_text
+from contract import json_text, yaml_text
 from contract.fault import DocumentError, Fault
 from contract.structure import Kind, Place, escape, unescape, walk
 
@@ -19,6 +17,8 @@ _URI_KEYWORDS: Final = frozenset({"$ref", "$dynamicRef", "$id"})
 _URI_CHARACTERS: Final = re.compile(r"(?:[A-Za-z0-9._~:/?@!$&'()*+,;=\[\]-]|%[0-9A-Fa-f]{2})*")
 """RFC 3986 §2."""
 _ENCODE: Final = "percent-encode what may not stand in a URI: %20 for a space"
+MAX_SIZE: Final = 64 << 20
+"""Bytes of a file: the largest documents that are published have half as many."""
 _YAML_SUFFIXES: Final = (".yaml", ".yml")
 
 
@@ -185,14 +185,9 @@ def parse(path: Path, source: bytes) -> Any:
     """
     if is_yaml(path):
         try:
-            return _with_text_keys(yaml.load(source, Loader=_JSONSchemaLoader))  # noqa: S506 (a SafeLoader)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            problem = getattr(error, "problem", None) or "not readable as YAML"
-            raise DocumentError([Fault(path, "", f"not YAML: {problem}", "mend the syntax", line, column)]) from None
-        except RecursionError:
-            fault = Fault(path, "", "nested too deep, or without end by an alias below its anchor", "use $ref")
+            return yaml_text.loads(source)
+        except yaml_text.InvalidYAML as error:
+            fault = Fault(path, "", error.reason, error.mend, error.line, error.column)
             raise DocumentError([fault]) from None
     try:
         return json_text.loads(source)
@@ -217,42 +212,18 @@ def path_of(uri: str) -> Path:
     return Path(unquote(urlsplit(uri).path))
 
 
-class _JSONSchemaLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # a base known at run time
-    """YAML's JSON schema (YAML 1.2 §10.2): a date stays the text that it is, and so does `yes`."""
-
-
-_NOT_OF_JSON: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("timestamp", "bool", "value"))
-
-_JSONSchemaLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_OF_JSON]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_JSONSchemaLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-
-
-def _with_text_keys(value: Any) -> Any:
-    """YAML has numbers as keys (`200:`), JSON only text."""
-    if isinstance(value, dict):
-        return {_key(key): _with_text_keys(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_text_keys(item) for item in value]
-    return value
-
-
-def _key(key: object) -> str:
-    return str(key).lower() if isinstance(key, bool) else str(key)
-
-
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            source = file.read(MAX_SIZE + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DocumentError(
             [Fault(path, "", f"cannot be read: {reason}", "name a readable file with --spec")]
         ) from None
+    if len(source) > MAX_SIZE:
+        raise DocumentError([Fault(path, "", f"over {MAX_SIZE >> 20} MiB", "divide it into files, by $ref", 1, 1)])
+    return source
 
 
 def _read_references(uri: str, value: Any, resources: dict[str, Any], faults: list[Fault]) -> None:

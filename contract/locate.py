@@ -12,6 +12,7 @@ import yaml
 from contract.document import is_yaml
 from contract.fault import Fault
 from contract.structure import escape
+from contract.yaml_text import check_bounds
 
 Position = tuple[int, int]
 """Line and column, both from 1."""
@@ -105,6 +106,8 @@ def _of_json(text: str) -> Iterator[tuple[str, Position]]:
 
 
 def _of_yaml(text: str) -> Iterator[tuple[str, Position]]:
+    # Aliases are followed each time: what is refused for them has no positions either.
+    check_bounds(text.encode())
     pending: list[tuple[str, Any, frozenset[int]]] = [("", yaml.compose(text, Loader=yaml.SafeLoader), frozenset())]
     if pending[0][1] is not None:
         yield "", (1, 1)

@@ -1,6 +1,7 @@
 """What the program prints: results to stdout, everything else to stderr; colours on a terminal only."""
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,6 +78,28 @@ def warn_of_secret() -> None:
     """Say on stderr that what a terminal is about to show is seen only now."""
     if sys.stdout.isatty():
         typer.echo("This token is a secret, and is shown only now.", err=True)
+
+
+def print_secret(made: Mapping[str, Any], *, as_json: bool) -> None:
+    """A key that was made, with its token; where it cannot be shown, that it is there all the same."""
+    with told_if_unwritten(f"the key {made['prefix']} was made, but could not be shown; revoke it, and make another"):
+        warn_of_secret()
+        print_members(made, as_json=as_json)
+
+
+@contextmanager
+def told_if_unwritten(message: str) -> Iterator[None]:
+    """Print what a block prints, to its end; end with a line on stderr, exit 1, where stdout takes it no more."""
+    if sys.stdout is None:
+        fail(f"{message} (stdout is closed)")
+    try:
+        yield
+        sys.stdout.flush()
+    except (OSError, SystemExit) as error:  # rich makes SystemExit of a broken pipe
+        # What is left in its buffer would fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reason = getattr(error, "strerror", None) or "stdout is closed"
+        fail(f"{message} ({reason})")
 
 
 def print_members(value: Mapping[str, Any], *, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from imtegrate.administration import (
     timestamp,
     verify,
 )
-from imtegrate.console import cell, print_json, print_members, print_table, warn_of_secret
+from imtegrate.console import cell, print_json, print_members, print_secret, print_table, told_if_unwritten
 from imtegrate.moments import ahead, duration
 from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL
 from imtegrate.transaction import in_transaction
@@ -57,8 +57,7 @@ def keys_create(
     if not name:
         raise typer.BadParameter("a key needs a name", param_hint="--name")
     made = in_transaction(database_url, create_key(org, name, scope or [], env.value, ahead(expires, "--expires")))
-    warn_of_secret()
-    print_members(made, as_json=as_json)
+    print_secret(made, as_json=as_json)
 
 
 @keys.command("list")
@@ -129,8 +128,7 @@ def keys_rotate(
     Example: imtegrate keys rotate imt_live_0a1B2c3D --overlap 24h
     """
     made = in_transaction(database_url, rotate_key(key, duration(overlap, "--overlap")))
-    warn_of_secret()
-    print_members(made, as_json=as_json)
+    print_secret(made, as_json=as_json)
 
 
 @keys.command("revoke")
@@ -154,10 +152,9 @@ def keys_verify(*, as_json: AsJSON = False, database_url: DatabaseURL = DEFAULT_
     """
     text = typer.prompt("Token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
     verdict = in_transaction(database_url, verify(text.strip()))
-    if as_json:
-        print_json(verdict)
-    elif verdict["valid"]:
-        typer.echo(f"{verdict['prefix']} is good")
+    if as_json or verdict["valid"]:
+        with told_if_unwritten("the verdict could not be shown"):
+            print_json(verdict) if as_json else typer.echo(f"{verdict['prefix']} is good")
     else:
         typer.echo(f"imtegrate: {verdict['reason']}", err=True)
     if not verdict["valid"]:

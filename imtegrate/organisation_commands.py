@@ -4,7 +4,7 @@ import typer
 
 from db import list_organisations
 from imtegrate.administration import create_organisation_with_key, timestamp
-from imtegrate.console import print_json, print_members, print_table, warn_of_secret
+from imtegrate.console import print_json, print_secret, print_table
 from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL
 from imtegrate.transaction import in_transaction
 
@@ -18,8 +18,7 @@ def orgs_create(name: str, *, as_json: AsJSON = False, database_url: DatabaseURL
     Example: imtegrate orgs create "Example Ltd" --json
     """
     made = in_transaction(database_url, create_organisation_with_key(name))
-    warn_of_secret()
-    print_members(made, as_json=as_json)
+    print_secret(made, as_json=as_json)
 
 
 @orgs.command("list")
