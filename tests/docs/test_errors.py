@@ -33,6 +33,7 @@ from imtegrate.limits import (
     MAX_TARGET,
     BadRequest,
     HeaderFieldsTooLarge,
+    NothingAllowed,
     TooManyConnections,
     URITooLong,
 )
@@ -55,6 +56,7 @@ PROBLEMS: Final[tuple[Problem, ...]] = (
     NotDefined("that"),
     NotFound(),
     NotImplementedYet("operation"),
+    NothingAllowed(),
     RequestTimeout(),
     ServiceUnavailable(),
     TooManyConnections(),
