@@ -352,8 +352,3 @@ DOCUMENT: Final = Path(__file__).parent.parent / "openapi.json"
 _ERROR: Final = jsonschema_rs.Draft202012Validator(
     {**json.loads(DOCUMENT.read_bytes()), "$ref": "#/components/schemas/HTTPValidationError"}
 )
-
-
-def as_arguments(options: Mapping[str, str]) -> Sequence[str]:
-    """`{"database_url": u}` → `--database-url u`."""
-    return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
