@@ -23,7 +23,8 @@ from contract.media import MAY_BE_JSON, MediaType, essence
 from contract.operation import Contract, Operation, Response
 from contract.parameters import Parameter
 from contract.prose import docstring
-from contract.typing_of import ANY, BYTES, NONE, STR, Of, Plain, Type, Types, class_name, either
+from contract.python_types import ANY, BYTES, NONE, STR, Of, Plain, Type, class_name, either
+from contract.typing_of import Types
 
 _MOST_ARGUMENTS: Final = 8
 """Arguments of a function from which on ruff, as this project has it, wants a word (PLR0913)."""
