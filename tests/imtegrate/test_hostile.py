@@ -4,13 +4,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from editing import patched
-from running import DOCUMENT, KEYS, Answer, Serving, Wire, create_organisation, faults_of, running
+from running import DOCUMENT, KEYS, Answer, Serving, Wire, create_organisation, faults_of, memory_of, running
 
 MAX_BODY_SIZE: Final = 32 << 20
 """Bytes of a body that the service of these tests takes: millions of members."""
@@ -294,21 +293,13 @@ LARGE: Final[Mapping[str, tuple[bytes, int]]] = {
 def test_large_bodies_are_judged(hostile: Serving, case: str) -> None:
     """Whatever is in a body that the size allows, the verdict is the document's, in bounded time and memory."""
     body, status = LARGE[case]
-    before = resident(hostile)
+    before = memory_of(hostile.running.process.pid)
     answer = put(hostile, body)
     if status == 201:
         assert answer.status == 201, answer.body[:200]
     else:
         assert faults_of(answer, status)
-    assert resident(hostile) - before < MAX_GROWTH
-
-
-def resident(hostile: Serving) -> int:
-    """Bytes of memory that the service holds now."""
-    status = Path(f"/proc/{hostile.running.process.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert found is not None
-    return int(found[1]) << 10
+    assert memory_of(hostile.running.process.pid) - before < MAX_GROWTH
 
 
 def test_numbers_are_kept_or_refused(hostile: Serving) -> None:
