@@ -242,6 +242,17 @@ class Serving:
         assert done.returncode == 0, done.stderr
 
 
+@contextmanager
+def serve(url: str, folder: Path, *options: str | Path) -> Iterator[Serving]:
+    """Run `imtegrate serve` over a database, with a new root key, until the block ends."""
+    root = create_organisation(url, folder)
+    with (
+        running("serve", "--database-url", url, *options, cwd=folder) as service,
+        closing(Serving(service, url, root, folder)) as serving,
+    ):
+        yield serving
+
+
 @dataclass(frozen=True)
 class Answer:
     """An answer as it stood on the wire."""

@@ -3,13 +3,12 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from typing import Final
 
 import httpx
 import pytest
 
-from running import KEYS, Serving, create_organisation, faults_of, memory_of, running
+from running import KEYS, Serving, faults_of, memory_of, serve
 
 MAX_FAULTS: Final = 10_000
 """Faults that an answer names at most, before one that says that there are more."""
@@ -28,10 +27,7 @@ MAX_WAIT: Final = 2.0
 def flooded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """`imtegrate serve` with the document as it is, and the limits that it has by itself."""
     folder = tmp_path_factory.mktemp("flooded")
-    url = f"sqlite:///{folder}/keys.db"
-    root = create_organisation(url, folder)
-    arguments = ("serve", "--database-url", url)
-    with running(*arguments, cwd=folder) as service, closing(Serving(service, url, root, folder)) as serving:
+    with serve(f"sqlite:///{folder}/keys.db", folder) as serving:
         yield serving
 
 

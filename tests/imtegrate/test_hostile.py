@@ -3,13 +3,12 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from typing import Any, Final
 
 import pytest
 
 from editing import patched
-from running import DOCUMENT, KEYS, Answer, Serving, Wire, create_organisation, faults_of, memory_of, running
+from running import DOCUMENT, KEYS, Answer, Serving, Wire, faults_of, memory_of, serve
 
 MAX_BODY_SIZE: Final = 32 << 20
 """Bytes of a body that the service of these tests takes: millions of members."""
@@ -26,7 +25,6 @@ PATH: Final = KEYS.encode()
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """`imtegrate serve` with a document that has patterns and numbers more, and takes large bodies."""
     folder = tmp_path_factory.mktemp("hostile")
-    url = f"sqlite:///{folder}/keys.db"
     more: list[tuple[Any, ...]] = [
         ("add", f"{CREATE}/properties/slug", {"type": "string", "pattern": "^(a+)+$"}),
         ("add", f"{CREATE}/properties/number", {"type": "integer"}),
@@ -35,9 +33,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     ]
     path = folder / "openapi.json"
     path.write_text(json.dumps(patched(json.loads(DOCUMENT.read_text()), more)))
-    root = create_organisation(url, folder)
-    arguments = ("serve", "--spec", path, "--database-url", url, "--max-body-size", str(MAX_BODY_SIZE))
-    with running(*arguments, cwd=folder) as service, closing(Serving(service, url, root, folder)) as serving:
+    options = ("--spec", path, "--max-body-size", str(MAX_BODY_SIZE))
+    with serve(f"sqlite:///{folder}/keys.db", folder, *options) as serving:
         yield serving
 
 
