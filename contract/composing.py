@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from contract.bundle import bundle
 from contract.coercion import types_of
+from contract.edges import Edges
 from contract.formats import FORMATS
-from contract.samples import Edges, samples
+from contract.samples import samples
 from contract.schema import Node
 
 Found = tuple[bool, Any]

@@ -16,12 +16,15 @@ import jsonschema_rs
 from contract.dialect import Direction
 from contract.keywords import Judge, judge_of
 from contract.media import Content, without_bytes
+from contract.objects import Key, Thing
 from contract.operation import Contract, Operation, base_path_of
-from contract.parameters import MISSING, Malformed, NotText, Raw, pairs_of
 from contract.problem import Problem
-from contract.reach import Key, Reach, Thing, Use
+from contract.raw import NotText, Raw, pairs_of
+from contract.reach import Reach
 from contract.schema import PATTERNS, InvalidSchema, Node, schemas_for
 from contract.structure import Kind, Place
+from contract.styles import MISSING, Malformed
+from contract.uses import Use
 
 Steps = tuple[str | int, ...]
 """Where a value stands in what was sent."""

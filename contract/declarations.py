@@ -5,7 +5,7 @@ import math
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from contract.typing_of import Choice, Declaration, Either, Named, Of, Plain, Type, class_name
+from contract.python_types import Choice, Declaration, Either, Named, Of, Plain, Type, class_name
 
 LINE: Final = 120
 """Columns of a line."""

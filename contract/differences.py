@@ -11,8 +11,9 @@ from contract.coercion import type_of
 from contract.containment import contains, difference, is_same
 from contract.correspondence import focus_of, pairs_of
 from contract.defaults import default_of
+from contract.edges import Edges
 from contract.problem import ValidationError
-from contract.samples import Edges, samples
+from contract.samples import samples
 from contract.schema import Node, Schema
 
 Severity = Literal["breaks", "maybe", "safe"]

@@ -10,9 +10,10 @@ from contract import json_text
 from contract.bundle import bundle
 from contract.composing import Found, Judge, Leaves, composed, drawn, said_by
 from contract.document import PointerToNowhere
+from contract.edges import Edges
 from contract.media import MediaType
 from contract.operation import Contract, Response, ResponseHeader
-from contract.samples import Edges, samples
+from contract.samples import samples
 from contract.schema import Schema
 from contract.structure import Kind, Place
 

@@ -14,9 +14,11 @@ import jsonschema_rs
 from contract import dialect
 from contract.document import Document, path_of
 from contract.media import MAY_BE_JSON, essence, is_json
-from contract.reach import BELOW, IN_EFFECT, PATTERNED, Reach, Thing, Use, answered
+from contract.objects import BELOW, PATTERNED, Thing
+from contract.reach import Reach
 from contract.security import extractor
 from contract.structure import Holds
+from contract.uses import IN_EFFECT, Use, answered
 from contract.verdicts import (
     EXTENSION,
     FIELDS,

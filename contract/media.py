@@ -11,8 +11,9 @@ from python_multipart.multipart import MultipartParser
 
 from contract import json_text
 from contract.coercion import compile_coercion, types_of
-from contract.parameters import MISSING, Malformed, NotText, Raw, compile_read, pairs_of
 from contract.problem import UnprocessableContent, ValidationError
+from contract.raw import NotText, Raw, decoded, pairs_of
+from contract.styles import MISSING, Malformed, compile_content, compile_read
 
 if TYPE_CHECKING:
     from contract.schema import Node, Schema
@@ -218,14 +219,10 @@ def _encoded(name: str, read: Callable[[Raw], Any]) -> Callable[[Raw], Any]:
 
 
 def _plain_member(name: str) -> Callable[[Raw], Any]:
-    from contract.parameters import decoded  # noqa: PLC0415
-
     return lambda raw: decoded(next(value for key, value in raw.query if key == name))
 
 
 def _json_member(name: str) -> Callable[[Raw], Any]:
-    from contract.parameters import compile_content  # noqa: PLC0415
-
     return compile_content(name, "query")
 
 

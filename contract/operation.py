@@ -9,9 +9,10 @@ from contract.dialect import Direction
 from contract.document import Document, PointerToNowhere
 from contract.fault import DocumentError, Fault
 from contract.media import Content, MediaType, decoder, is_json
-from contract.parameters import STYLES_OF, Parameter, compile_content, compile_read, style_of
+from contract.parameters import Parameter
 from contract.schema import InvalidSchema, Schema, Schemas, schemas_for
 from contract.structure import METHODS, Kind, Place
+from contract.styles import STYLES_OF, compile_content, compile_read, style_of
 
 SUCCESS: Final = "2"
 

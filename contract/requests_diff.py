@@ -11,9 +11,11 @@ from contract.differences import SCALARS, UNDECIDED, UNREADABLE, Carry, Finding,
 from contract.document import Document, address_of
 from contract.media import Content, MediaType, essence, is_json, without_bytes
 from contract.operation import Contract, Operation
-from contract.parameters import MISSING, Malformed, NotText, Parameter, Raw, style_of
+from contract.parameters import Parameter
 from contract.problem import Problem
+from contract.raw import NotText, Raw
 from contract.structure import Kind, Place
+from contract.styles import MISSING, Malformed, style_of
 from contract.wire import write_body, write_parameter
 
 Found = Iterator[tuple[str, Finding]]

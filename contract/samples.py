@@ -5,14 +5,13 @@ compiled schema, so a rule here may be rough, but never makes a wrong value coun
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
-from contract.bundle import JSON, LIST, MAP, ONE, Bundle
+from contract.bundle import JSON, ONE, Bundle
 from contract.coercion import type_of
-from contract.containment import compiled, literals_of, refers
+from contract.containment import compiled, refers
+from contract.edges import MAX_PARTS, Edges, beside
 from contract.formats import FORMATS
 from contract.patterns import texts_of
 
@@ -28,9 +27,6 @@ MAX_CHARACTERS: Final = 200_000
 MAX_DISTINCT: Final = 1_000
 """Items of one list in which none stands twice."""
 
-_MAX_PARTS: Final = 40
-"""Values of one member, item or branch."""
-
 _FEW: Final = 2
 """Values of a part that is not to be varied."""
 
@@ -45,60 +41,6 @@ _TEXTS: Final = ("", "a", "A", "0", "-1", "1.5", "true", "null", "a b", "é", "a
 _NUMBERS: Final = (0, 1, -1, 2, 0.5, -0.5, 1000, 10**12, -(10**12))
 _PLAIN: Final[tuple[JSON, ...]] = ("a", 1, True, None, 0.5, [], {}, ["a"], {"a": 1})
 """One value of each kind, where a schema does not say which."""
-
-
-@dataclass(slots=True)
-class Edges:
-    """What the schemas of both sides mention, pooled: values of one are worth trying at the edges of the other."""
-
-    texts: list[str] = field(default_factory=list)
-    numbers: list[Any] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    others: list[JSON] = field(default_factory=list)
-
-    def add(self, schema: Bundle) -> "Edges":
-        """Take in what a schema mentions."""
-        for value in schema.hints:
-            self._add_value(value)
-        for part in (schema.root, *schema.definitions.values()):
-            self._add_schema(part)
-        return self
-
-    def _add_schema(self, schema: JSON) -> None:
-        if not isinstance(schema, Mapping):
-            return
-        for keyword, value in schema.items():
-            self._add_bounds(keyword, value)
-            if keyword in ("const", "enum"):
-                for each in value if keyword == "enum" else [value]:
-                    self._add_value(each)
-            elif keyword == "required":
-                _put(self.names, *value)
-            elif keyword in ONE:
-                self._add_schema(value)
-            elif keyword in LIST:
-                for each in value:
-                    self._add_schema(each)
-            elif keyword in MAP:
-                patterned = keyword == "patternProperties"
-                _put(self.names, *(text for key in value for text in (texts_of(key)[:2] if patterned else [key])))
-                for each in value.values():
-                    self._add_schema(each)
-
-    def _add_bounds(self, keyword: str, value: Any) -> None:
-        if keyword.endswith(("Length", "Items", "Properties", "Contains")) and type_of(value) == "integer":
-            _put(self.sizes, int(value), int(value) + 1, max(int(value) - 1, 0))
-        elif "imum" in keyword or keyword == "multipleOf":
-            _put(self.numbers, *_beside(value))
-        elif keyword == "pattern":
-            _put(self.texts, *(literals_of(value) or islice(texts_of(value), _MAX_PARTS)))
-        elif keyword == "format":
-            _put(self.texts, *FORMATS.get(value, ()))
-
-    def _add_value(self, value: JSON) -> None:
-        pools: dict[str, list[Any]] = {"string": self.texts, "integer": self.numbers, "number": self.numbers}
-        _put(pools.get(type_of(value), self.others), value)
 
 
 def samples(schema: Bundle, edges: Edges, focus: frozenset[int] | None = None) -> list[JSON]:
@@ -122,7 +64,7 @@ class _Sampler:
             return []
         if schema is True or schema == {}:
             return list(_PLAIN)
-        limit = _FEW if not varied else MAX_VALUES if depth == 0 else _MAX_PARTS
+        limit = _FEW if not varied else MAX_VALUES if depth == 0 else MAX_PARTS
         guesses = self._guesses(schema, depth, varied=varied)
         if depth == 0 or not refers(schema):
             is_valid = self._judge(schema)
@@ -184,7 +126,7 @@ class _Sampler:
 
     def _texts(self, schema: Mapping[str, Any], _depth: int, _varied: bool) -> Iterator[JSON]:
         if "pattern" in schema:
-            yield from islice(texts_of(schema["pattern"]), _MAX_PARTS)
+            yield from islice(texts_of(schema["pattern"]), MAX_PARTS)
         yield from FORMATS.get(schema.get("format", ""), ())
         least, most = schema.get("minLength", 0), schema.get("maxLength")
         sizes = _sizes(least, most, self._edges.sizes, MAX_CHARACTERS)
@@ -194,7 +136,7 @@ class _Sampler:
         yield from ("a" * size for size in sizes)
         yield from self._edges.texts
         # A text cut or drawn out to an edge.
-        for text in self._edges.texts[:_MAX_PARTS]:
+        for text in self._edges.texts[:MAX_PARTS]:
             yield from (text + "a" * (size - len(text)) for size in sizes if size > len(text))
             yield from (text[:size] for size in sizes if size < len(text))
         yield ""
@@ -202,7 +144,7 @@ class _Sampler:
     def _numbers(self, schema: Mapping[str, Any], _depth: int, _varied: bool) -> Iterator[JSON]:
         bounds = [schema[k] for k in schema if "imum" in k and type_of(schema[k]) in ("integer", "number")]
         yield from _NUMBERS[:2]
-        yield from (number for bound in bounds for number in _beside(bound))
+        yield from (number for bound in bounds for number in beside(bound))
         if (step := schema.get("multipleOf")) is not None:
             yield from (step * factor for factor in (1, 2, 3, -1, 5, 7, 100))
             yield from (step * (bound // step + 1) for bound in bounds)
@@ -231,7 +173,7 @@ class _Sampler:
             yield (mixed := _filled(first, rest, size, mixed=True))
             options = needed[0] if needed else rest
             for index in {0, size - 1} if size else ():
-                for value in [*(first[index] if index < len(first) else rest), *options][: _MAX_PARTS * 2]:
+                for value in [*(first[index] if index < len(first) else rest), *options][: MAX_PARTS * 2]:
                     yield [*base[:index], value, *base[index + 1 :]]
                     if schema.get("uniqueItems"):
                         yield [*mixed[:index], value, *mixed[index + 1 :]]
@@ -279,7 +221,7 @@ class _Sampler:
         """Objects with members that are not declared."""
         names = [name for name in self._edges.names if name not in schema.get("properties", {})]
         for name in [UNDECLARED, *names]:
-            for value in others[:_MAX_PARTS]:
+            for value in others[:MAX_PARTS]:
                 yield {**base, name: value}
                 yield {**full, name: value}
         for pattern, part in schema.get("patternProperties", {}).items():
@@ -290,7 +232,7 @@ class _Sampler:
                 yield from ({**base, name: value} for value in others[:2] if isinstance(name, str))
         least, most = schema.get("minProperties", 0), schema.get("maxProperties")
         for size in _sizes(least, most, self._edges.sizes):
-            if others and size <= _MAX_PARTS:
+            if others and size <= MAX_PARTS:
                 filled = {**base, **{f"{UNDECLARED}{index}": others[0] for index in range(size - len(base))}}
                 yield filled
             yield dict(islice({**base, **full}.items(), size))
@@ -298,7 +240,7 @@ class _Sampler:
 
 def _varied(base: Mapping[str, JSON], full: Mapping[str, JSON], parts: Mapping[str, Sequence[JSON]]) -> Iterator[JSON]:
     """Each value of each member, beside little and beside much; each member left out."""
-    for size in range(_MAX_PARTS):
+    for size in range(MAX_PARTS):
         for name, values in parts.items():
             if size < len(values):
                 yield {**base, name: values[size]}
@@ -364,12 +306,6 @@ def _listed(types: Any) -> list[str]:
     return [types] if isinstance(types, str) else list(types)
 
 
-def _beside(number: Any) -> list[Any]:
-    """A bound, and what lies on either side of it."""
-    half = Decimal("0.5") if isinstance(number, Decimal) else 0.5
-    return [number, number + 1, number - 1, number + half, number - half]
-
-
 def _booleans(_schema: Any, _depth: int, _varied: bool) -> Iterator[JSON]:
     yield from (True, False)
 
@@ -386,10 +322,6 @@ def _sizes(least: int, most: int | None, pool: Iterable[int], longest: int = MAX
 
 def _without(schema: Mapping[str, Any], *keywords: str) -> dict[str, Any]:
     return {keyword: value for keyword, value in schema.items() if keyword not in keywords}
-
-
-def _put(pool: list[Any], *values: Any) -> None:
-    pool += [value for value in values if not any(value == known and type(value) is type(known) for known in pool)]
 
 
 def _distinct(values: Iterable[JSON]) -> Iterator[JSON]:

@@ -8,7 +8,6 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from contract.binding import Bound
 from contract.document import path_of
 from contract.fault import DocumentError, Fault
 from contract.operation import Contract
@@ -245,8 +244,3 @@ _API_KEYS: Final[Mapping[str, Callable[[str], Extract]]] = {
 }
 
 _HTTP: Final[Mapping[str, Extract]] = {"bearer": _bearer, "basic": _basic}
-
-
-def demands_of(bound: Bound) -> Sequence[Mapping[str, Sequence[str]]]:
-    """The alternatives that an operation demands."""
-    return bound.operation.security

@@ -10,7 +10,6 @@ from contract.defaults import default_of
 from contract.findings import Findings
 from contract.media import MAY_BE_JSON, MediaType, essence, is_json, without_bytes
 from contract.operation import Body
-from contract.parameters import MISSING, NotText, Raw, pairs_of
 from contract.problem import (
     ContentTooLarge,
     Problem,
@@ -19,7 +18,9 @@ from contract.problem import (
     UnsupportedMediaType,
     ValidationError,
 )
+from contract.raw import NotText, Raw, pairs_of
 from contract.request import KEY, ASGIApp, Receive, Request, Scope, Send
+from contract.styles import MISSING
 
 MAX_BODY_SIZE: Final = 1 << 20
 """Bytes of a request's body, unless a setting says otherwise."""

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from contract import json_text
 from contract.bundle import JSON
 from contract.media import essence, is_json
-from contract.parameters import Raw, decoded, style_of
+from contract.raw import Raw, decoded
+from contract.styles import style_of
 
 BOUNDARY: Final = "----imtegrate"
 

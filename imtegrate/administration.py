@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,7 +18,6 @@ from db import (
     NewKey,
     Organisation,
     create_organisation,
-    expire_key,
     find_key,
     find_organisations,
     get_key,
@@ -28,6 +28,7 @@ from db import (
 )
 from handlers import tokens
 from handlers.credentials import EVERYTHING
+from handlers.rotation import succeed
 
 ROOT_NAME: Final = "root"
 """Name of the key that an organisation begins with."""
@@ -142,23 +143,7 @@ def rotate_key(id_or_prefix: str, overlap: timedelta) -> Callable[[Connection], 
         now = datetime.now(UTC)
         if old.state(now) != "active":
             raise Refused(f"{old.prefix} is {old.state(now)}: only a key that is good can be rotated")
-        token = tokens.make(old.env)
-        new = NewKey(
-            id=uuid7(),
-            org_id=old.org_id,
-            prefix=token.prefix,
-            digest=token.digest,
-            name=old.name,
-            scopes=old.scopes,
-            env=old.env,
-            extra=old.extra,
-            created_at=now,
-            expires_at=old.expires_at,
-            rotated_from=old.id,
-        )
-        new.event = operator_event(KEY_ROTATED, new.org_id, new.id, f"rotated from {old.prefix}")
-        insert_key(connection, new)
-        expire_key(connection, old.id, now + overlap)
+        new, token = succeed(connection, old, partial(operator_event, KEY_ROTATED, old.org_id), at=now, overlap=overlap)
         return {**details_as_json(the_key(connection, str(new.id))), "token": token.text}
 
     return rotate

@@ -2,16 +2,12 @@
 
 import copy
 import json
-import time
 from pathlib import Path
 from typing import Any, Final
 
-from running import Running
+from running import Running, eventually
 
 DOCUMENT: Final = Path(__file__).parent.parent / "openapi.json"
-
-PATIENCE: Final = 20
-"""Seconds an edit may take to be in force before a test gives up; a machine under load is slow."""
 
 Operation = tuple[Any, ...]
 """An operation of JSON Patch (RFC 6902): `("add" or "replace", pointer, value)`, or `("remove", pointer)`."""
@@ -56,8 +52,8 @@ class Edited:
 
     def wait(self) -> None:
         """Wait until what is served is what is on disk."""
-        deadline = time.monotonic() + PATIENCE
         with self.service.client() as client:
-            while client.get("/openapi.json").content != self.path.read_bytes():
-                assert time.monotonic() < deadline, f"the edit is not in force:\n{self.service.log.read_text()}"
-                time.sleep(0.02)
+            eventually(
+                lambda: client.get("/openapi.json").content == self.path.read_bytes(),
+                lambda: f"the edit is not in force:\n{self.service.log.read_text()}",
+            )

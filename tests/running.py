@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -60,15 +60,34 @@ def free_port() -> int:
         return port
 
 
+def eventually(
+    holds: Callable[[], object], told: str | Callable[[], str] = "", patience: float = START_TIMEOUT
+) -> None:
+    """Wait until something holds, for `patience` seconds at most; `told` says what was there instead."""
+    deadline = time.monotonic() + patience
+    while not holds():
+        assert time.monotonic() < deadline, told if isinstance(told, str) else told()
+        time.sleep(0.02)
+
+
+def memory_of(pid: int) -> int:
+    """Bytes that a process has in memory."""
+    done = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    return int(done.stdout) << 10
+
+
+def children_of(pid: int) -> Sequence[int]:
+    """The processes that a process has started and that still run."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def workers_of(service: Running) -> list[int]:
     """The process ids of the workers of `serve --workers`."""
-    supervisor = service.process.pid
-    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
     commands = {}
-    for pid in children:
+    for pid in children_of(service.process.pid):
         # One that was killed may be gone meanwhile.
         with suppress(FileNotFoundError, ProcessLookupError):
-            commands[int(pid)] = Path(f"/proc/{pid}/cmdline").read_bytes()
+            commands[pid] = Path(f"/proc/{pid}/cmdline").read_bytes()
     # Beside them runs multiprocessing's resource tracker; one that was killed has no command line any more.
     return [pid for pid, command in commands.items() if b"spawn_main" in command]
 
@@ -223,6 +242,17 @@ class Serving:
         assert done.returncode == 0, done.stderr
 
 
+@contextmanager
+def serve(url: str, folder: Path, *options: str | Path) -> Iterator[Serving]:
+    """Run `imtegrate serve` over a database, with a new root key, until the block ends."""
+    root = create_organisation(url, folder)
+    with (
+        running("serve", "--database-url", url, *options, cwd=folder) as service,
+        closing(Serving(service, url, root, folder)) as serving,
+    ):
+        yield serving
+
+
 @dataclass(frozen=True)
 class Answer:
     """An answer as it stood on the wire."""
@@ -352,8 +382,3 @@ DOCUMENT: Final = Path(__file__).parent.parent / "openapi.json"
 _ERROR: Final = jsonschema_rs.Draft202012Validator(
     {**json.loads(DOCUMENT.read_bytes()), "$ref": "#/components/schemas/HTTPValidationError"}
 )
-
-
-def as_arguments(options: Mapping[str, str]) -> Sequence[str]:
-    """`{"database_url": u}` → `--database-url u`."""
-    return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from contract import Contract, Document, compile_contract
 from contract.diff import Change, compare
-from contract.parameters import MISSING, Malformed, NotText, Raw, pairs_of
+from contract.raw import NotText, Raw, pairs_of
+from contract.styles import MISSING, Malformed
 from contract.wire import write_body, write_parameter
 from editing import DOCUMENT, Operation, patched
 

@@ -18,7 +18,6 @@ from running import running
 POST = "/paths/~1v1~1api-keys/post"
 CREATE = "/components/schemas/ApiKeyCreate"
 CREATED = "/components/schemas/ApiKeyCreated"
-JSON_BODY = f"{POST}/requestBody/content/application~1json"
 
 
 @dataclass

@@ -7,7 +7,9 @@ import pytest
 
 from compiling import compiled, operation_with
 from contract.findings import Findings
-from contract.parameters import MISSING, Parameter, Raw, pairs_of
+from contract.parameters import Parameter
+from contract.raw import Raw, pairs_of
+from contract.styles import MISSING
 
 COLOURS = {"type": "array", "items": {"type": "string"}}
 RGB = {"type": "object", "properties": {"R": {"type": "integer"}, "G": {"type": "integer"}, "B": {"type": "integer"}}}

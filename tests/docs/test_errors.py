@@ -26,7 +26,7 @@ from contract.problem import (
     UnsupportedContentEncoding,
     UnsupportedMediaType,
 )
-from contract.violations import _FORMATS as FORMATS
+from contract.wording import FORMATS
 from imtegrate.limits import (
     MAX_FIELDS,
     MAX_HEAD,
@@ -137,7 +137,7 @@ def test_the_statuses_are_true() -> None:
 
 def test_the_types_of_422_are_true() -> None:
     """Every type that a fault of a request may have is told, and none that none has."""
-    modules = ("findings", "media", "parameters", "schema", "validation", "violations")
+    modules = ("findings", "media", "parameters", "raw", "schema", "styles", "validation", "violations", "wording")
     written = {found for module in modules for found in types_in(ROOT / "contract" / f"{module}.py")}
     table = rows("Types of a 422")
     formats = {row[0].strip("`"): row[1].strip("`") for row in table if row[0].strip("`") in FORMATS}

@@ -22,9 +22,11 @@ from contract import DocumentError, json_text, load
 from contract.check import check
 from contract.findings import Findings
 from contract.media import decoder
-from contract.parameters import MISSING, STYLES_OF, NotText, Parameter, Raw, pairs_of
+from contract.parameters import Parameter
 from contract.problem import Problem
+from contract.raw import NotText, Raw, pairs_of
 from contract.security import extractor
+from contract.styles import MISSING, STYLES_OF
 from db import InvalidDatabaseURL
 from db.url import PostgreSQLURL, parse
 from handlers import tokens

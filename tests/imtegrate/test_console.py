@@ -4,23 +4,13 @@ import json
 import os
 import pty
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
 import httpx
 import pytest
 
-from running import DOCUMENT, IMTEGRATE, KEYS, START_TIMEOUT, Running, Serving, free_port, running
-
-
-def wait_for(found: Callable[[], bool], told: Callable[[], str]) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + START_TIMEOUT
-    while not found():
-        assert time.monotonic() < deadline, told()
-        time.sleep(0.05)
+from running import DOCUMENT, IMTEGRATE, KEYS, START_TIMEOUT, Running, Serving, eventually, free_port, running
 
 
 def test_a_request_is_a_line(dev: Serving) -> None:
@@ -59,9 +49,9 @@ def test_an_edit_is_told(tmp_path: Path) -> None:
     with running("dev", cwd=tmp_path) as service:
         document["components"]["schemas"]["ApiKeyCreate"]["properties"]["name"]["minLength"] = 7
         path.write_text(json.dumps(document))
-        wait_for(lambda: "is in force" in service.log.read_text(), service.log.read_text)
+        eventually(lambda: "is in force" in service.log.read_text(), service.log.read_text)
         path.write_text("{")
-        wait_for(lambda: "stays in force" in service.log.read_text(), service.log.read_text)
+        eventually(lambda: "stays in force" in service.log.read_text(), service.log.read_text)
         lines = service.log.read_text().splitlines()
     assert any("minLength" in line or "7" in line for line in lines if line.startswith("breaks"))
     assert "the last good document stays in force" in lines
@@ -116,9 +106,9 @@ def test_colours_on_a_terminal(tmp_path: Path, env: dict[str, str], coloured: bo
     port = free_port()
     terminal = Terminal("dev", "--port", str(port), cwd=tmp_path, **env)
     try:
-        wait_for(lambda: "Try" in terminal.written(), terminal.written)
+        eventually(lambda: "Try" in terminal.written(), terminal.written)
         httpx.get(f"http://127.0.0.1:{port}/nowhere")
-        wait_for(lambda: "/nowhere 404" in terminal.written(), terminal.written)
+        eventually(lambda: "/nowhere 404" in terminal.written(), terminal.written)
     finally:
         terminal.stop()
     assert ("\x1b[33m" in terminal.written()) is coloured
@@ -130,7 +120,7 @@ def test_progress_on_a_terminal(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     terminal = Terminal("check", "--spec", str(pipe), cwd=tmp_path)
     try:
-        wait_for(lambda: "Checking" in terminal.written(), terminal.written)
+        eventually(lambda: "Checking" in terminal.written(), terminal.written)
     finally:
         terminal.process.kill()
         terminal.stop()

@@ -20,7 +20,20 @@ import asyncpg
 import httpx
 import pytest
 
-from running import IMTEGRATE, KEYS, Serving, Wire, create_organisation, faults_of, free_port, running, workers_of
+from running import (
+    IMTEGRATE,
+    KEYS,
+    Serving,
+    Wire,
+    children_of,
+    create_organisation,
+    eventually,
+    faults_of,
+    free_port,
+    memory_of,
+    running,
+    workers_of,
+)
 
 BODY: Final = {"name": "key", "scopes": ["*"], "env": "live"}
 
@@ -46,28 +59,10 @@ def served(
     assert "Traceback" not in service.log.read_text()
 
 
-def children_of(pid: int) -> Sequence[int]:
-    """The processes that a process has started and that still run."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def writer_of(pid: int) -> int:
     """The process that writes to SQLite for a serving process."""
     (found,) = [child for child in children_of(pid) if b"sqlite_process" in Path(f"/proc/{child}/cmdline").read_bytes()]
     return found
-
-
-def eventually(condition: Callable[[], bool], said: str, patience: float = 20) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, said
-        time.sleep(0.02)
-
-
-def memory_of(pid: int) -> int:
-    """Resident bytes."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass
@@ -95,7 +90,7 @@ class Load:
 
     def reach(self, count: int) -> None:
         """Wait until so many keys are acknowledged."""
-        eventually(lambda: len(self.acknowledged) >= count, f"{len(self.acknowledged)} keys of {count}", 60)
+        eventually(lambda: len(self.acknowledged) >= count, lambda: f"{len(self.acknowledged)} keys of {count}", 60)
 
     def more(self, count: int = 40) -> None:
         """Wait until so many more are."""

@@ -1,17 +1,14 @@
 """Requests with very many faults, on a running `imtegrate serve`: the answer is bounded, and others are served."""
 
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
-from pathlib import Path
 from typing import Final
 
 import httpx
 import pytest
 
-from running import KEYS, Serving, create_organisation, faults_of, running
+from running import KEYS, Serving, faults_of, memory_of, serve
 
 MAX_FAULTS: Final = 10_000
 """Faults that an answer names at most, before one that says that there are more."""
@@ -30,10 +27,7 @@ MAX_WAIT: Final = 2.0
 def flooded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """`imtegrate serve` with the document as it is, and the limits that it has by itself."""
     folder = tmp_path_factory.mktemp("flooded")
-    url = f"sqlite:///{folder}/keys.db"
-    root = create_organisation(url, folder)
-    arguments = ("serve", "--database-url", url)
-    with running(*arguments, cwd=folder) as service, closing(Serving(service, url, root, folder)) as serving:
+    with serve(f"sqlite:///{folder}/keys.db", folder) as serving:
         yield serving
 
 
@@ -60,7 +54,7 @@ FLOODS: Final[Mapping[str, bytes]] = {
 def test_a_flood_of_faults_holds_nobody_up(flooded: Serving, case: str) -> None:
     """While a megabyte of faults is judged, again and again, others are answered; the answers are small."""
     post(flooded, FLOODS[case])
-    before = resident(flooded)
+    before = memory_of(flooded.running.process.pid)
     waits: list[float] = []
     done = threading.Event()
 
@@ -83,7 +77,7 @@ def test_a_flood_of_faults_holds_nobody_up(flooded: Serving, case: str) -> None:
     for answer in answers:
         assert faults_of(answer, 422)
         assert len(answer.content) < MAX_ANSWER
-    assert resident(flooded) - before < MAX_GROWTH
+    assert memory_of(flooded.running.process.pid) - before < MAX_GROWTH
 
 
 def test_faults_are_all_named_up_to_ten_thousand(flooded: Serving) -> None:
@@ -105,11 +99,3 @@ def test_a_fault_behind_many_items_is_named(flooded: Serving) -> None:
     """A single fault is found behind a hundred thousand items that have none."""
     body = b'{"name":"ab","scopes":[' + b'"a:b",' * 100_000 + b"0]}"
     assert [fault["loc"] for fault in faults_of(post(flooded, body), 422)] == [["body", "scopes", 100_000]]
-
-
-def resident(flooded: Serving) -> int:
-    """Bytes of memory that the service holds now."""
-    status = Path(f"/proc/{flooded.running.process.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert found is not None
-    return int(found[1]) << 10

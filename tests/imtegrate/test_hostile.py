@@ -3,14 +3,12 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import closing
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from editing import patched
-from running import DOCUMENT, KEYS, Answer, Serving, Wire, create_organisation, faults_of, running
+from running import DOCUMENT, KEYS, Answer, Serving, Wire, faults_of, memory_of, serve
 
 MAX_BODY_SIZE: Final = 32 << 20
 """Bytes of a body that the service of these tests takes: millions of members."""
@@ -27,7 +25,6 @@ PATH: Final = KEYS.encode()
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """`imtegrate serve` with a document that has patterns and numbers more, and takes large bodies."""
     folder = tmp_path_factory.mktemp("hostile")
-    url = f"sqlite:///{folder}/keys.db"
     more: list[tuple[Any, ...]] = [
         ("add", f"{CREATE}/properties/slug", {"type": "string", "pattern": "^(a+)+$"}),
         ("add", f"{CREATE}/properties/number", {"type": "integer"}),
@@ -36,9 +33,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     ]
     path = folder / "openapi.json"
     path.write_text(json.dumps(patched(json.loads(DOCUMENT.read_text()), more)))
-    root = create_organisation(url, folder)
-    arguments = ("serve", "--spec", path, "--database-url", url, "--max-body-size", str(MAX_BODY_SIZE))
-    with running(*arguments, cwd=folder) as service, closing(Serving(service, url, root, folder)) as serving:
+    options = ("--spec", path, "--max-body-size", str(MAX_BODY_SIZE))
+    with serve(f"sqlite:///{folder}/keys.db", folder, *options) as serving:
         yield serving
 
 
@@ -294,21 +290,13 @@ LARGE: Final[Mapping[str, tuple[bytes, int]]] = {
 def test_large_bodies_are_judged(hostile: Serving, case: str) -> None:
     """Whatever is in a body that the size allows, the verdict is the document's, in bounded time and memory."""
     body, status = LARGE[case]
-    before = resident(hostile)
+    before = memory_of(hostile.running.process.pid)
     answer = put(hostile, body)
     if status == 201:
         assert answer.status == 201, answer.body[:200]
     else:
         assert faults_of(answer, status)
-    assert resident(hostile) - before < MAX_GROWTH
-
-
-def resident(hostile: Serving) -> int:
-    """Bytes of memory that the service holds now."""
-    status = Path(f"/proc/{hostile.running.process.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert found is not None
-    return int(found[1]) << 10
+    assert memory_of(hostile.running.process.pid) - before < MAX_GROWTH
 
 
 def test_numbers_are_kept_or_refused(hostile: Serving) -> None:

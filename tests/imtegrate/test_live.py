@@ -4,27 +4,17 @@ import json
 import shutil
 import signal
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from editing import DOCUMENT, PATIENCE, Edited, patched
-from running import create_organisation, running, workers_of
+from editing import DOCUMENT, Edited, patched
+from running import create_organisation, eventually, running, workers_of
 
 CREATE = "/components/schemas/ApiKeyCreate"
 HANDLERS = Path(__file__).parents[2] / "handlers"
-
-
-def eventually(holds: Callable[[], Any], told: Callable[[], str] = str) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, told()
-        time.sleep(0.02)
 
 
 def status_of(client: httpx.Client, name: str, **options: Any) -> int:

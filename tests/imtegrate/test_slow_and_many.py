@@ -3,13 +3,13 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from running import KEYS, Serving, Wire, create_organisation, faults_of, running
+from running import KEYS, Serving, Wire, faults_of, serve
 
 TIMEOUT: Final = 3
 """Seconds that a request has to come in these tests."""
@@ -20,12 +20,7 @@ STALLED: Final = 500
 @contextmanager
 def serving(folder: Path, *options: str) -> Iterator[Serving]:
     """`imtegrate serve` on SQLite with further options."""
-    url = f"sqlite:///{folder}/keys.db"
-    root = create_organisation(url, folder)
-    with (
-        running("serve", "--database-url", url, *options, cwd=folder) as service,
-        closing(Serving(service, url, root, folder)) as made,
-    ):
+    with serve(f"sqlite:///{folder}/keys.db", folder, *options) as made:
         yield made
 
 

@@ -2,26 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
 from contract import Answer, Forbidden, Problem, Request, ValidationError
-from db import (
-    KEY_REVOKED,
-    KEY_ROTATED,
-    ApiKey,
-    Caller,
-    KeyFilter,
-    KeyState,
-    NewKey,
-    Refused,
-    expire_key,
-    insert_key,
-    record,
-    uuid7,
-)
+from db import KEY_REVOKED, KEY_ROTATED, ApiKey, Caller, KeyFilter, KeyState, Refused, record
 from db import (
     get_key as find,
 )
@@ -31,10 +19,10 @@ from db import (
 from db import (
     revoke_key as mark_revoked,
 )
-from handlers import tokens
 from handlers.api_keys import LIVE
 from handlers.audit import changed, refused
 from handlers.credentials import Claim, holds
+from handlers.rotation import succeed
 from handlers.services import Services
 
 T = TypeVar("T")
@@ -132,23 +120,8 @@ async def rotate_key(request: Request, key_id: str, body: dict[str, int] | None 
         now, caller = datetime.now(UTC), _caller(request)
         if (state := old.state(now)) != "active":
             raise NotActive(state)
-        token = tokens.make(old.env)
-        new = NewKey(
-            id=uuid7(),
-            org_id=old.org_id,
-            prefix=token.prefix,
-            digest=token.digest,
-            name=old.name,
-            scopes=old.scopes,
-            env=old.env,
-            extra=old.extra,
-            created_at=now,
-            expires_at=min(filter(None, (old.expires_at, caller.expires_at)), default=None),
-            rotated_from=old.id,
-        )
-        new.event = changed(request, KEY_ROTATED, caller, new.id, f"rotated from {old.prefix}")
-        insert_key(connection, new)
-        expire_key(connection, old.id, now + overlap)
+        told = partial(changed, request, KEY_ROTATED, caller)
+        new, token = succeed(connection, old, told, at=now, overlap=overlap, latest=caller.expires_at)
         return {**_shown(_own(connection, request, str(new.id))), "token": token.text}
 
     return Answer(await _decided(request, rotate), headers=_SHOWN_ONCE)

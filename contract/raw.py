@@ -1,0 +1,64 @@
+"""What a request brings, undecoded: path, query, headers and cookies; and how their percent-encoding is undone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote, unquote_plus
+
+Pairs = Sequence[tuple[str, str]]
+"""Names and values as they stand in a query, a cookie header or a form: names decoded, values not yet."""
+
+
+class NotText(ValueError):
+    """Percent-encoded bytes are not UTF-8 (RFC 3986 §2.5)."""
+
+
+@dataclass(slots=True)
+class Raw:
+    """What a request brings, undecoded."""
+
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Pairs = ()
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    cookies: Pairs = ()
+
+
+def pairs_of(text: str, separator: str = "&") -> Pairs:
+    """Split a query, a cookie header (`;`) or a form; values stay encoded.
+
+    Raises:
+        NotText: a name is not UTF-8.
+    """
+    pairs = []
+    for piece in text.split(separator):
+        if piece := piece.strip():
+            name, _, value = piece.partition("=")
+            pairs.append((decoded(name), value))
+    return pairs
+
+
+def decoded(text: str) -> str:
+    """Percent-decode a piece of a query or a form (`+` is a space, as HTML forms write it).
+
+    Raises:
+        NotText: the bytes are not UTF-8.
+    """
+    if "%" not in text and "+" not in text:
+        return text
+    try:
+        return unquote_plus(text, errors="strict")
+    except UnicodeDecodeError:
+        raise NotText from None
+
+
+def unquote_strictly(text: str) -> str:
+    """Percent-decode a piece of a path (RFC 3986 §2.1).
+
+    Raises:
+        NotText: the bytes are not UTF-8.
+    """
+    if "%" not in text:
+        return text
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise NotText from None
