@@ -106,7 +106,7 @@ PETS = document_with(
                     },
                     "401": {"description": "Who?", "content": json_of({"type": "object"}, example={"who": "you"})},
                 },
-            }
+            },
         },
     },
     components={
