@@ -24,6 +24,8 @@ _RESERVED: Final = frozenset(":/?#[]@!$'();")
 MAX_PARTS: Final = 1000
 """Parts of one multipart body."""
 
+_NOT_TEXT: Final = "Input should be a valid string, unable to parse raw data as a unicode string"
+
 MAY_BE_JSON: Final = frozenset({"*/*", "application/*"})
 """The ranges of media types that JSON falls under."""
 
@@ -188,9 +190,9 @@ def _form(schema: "Schema | None", encoding: Mapping[str, Any]) -> Decode:
         value: dict[str, Any] = {}
         for name, read in readers.items():
             value |= _read_member(name, read, raw)
-        for name, _ in pairs:
-            if name not in readers and name.partition("[")[0] not in readers:
-                value |= _read_member(name, _plain_member(name), raw)
+        for name, text in pairs:
+            if name not in value and name not in readers and name.partition("[")[0] not in readers:
+                value[name] = _plain_member(name, text)
         return value
 
     return decode
@@ -202,24 +204,26 @@ def _read_member(name: str, read: Callable[[Raw], Any], raw: Raw) -> dict[str, A
     except Malformed as error:
         raise _unreadable(str(error), "parameter_malformed", name) from None
     except NotText:
-        message = "Input should be a valid string, unable to parse raw data as a unicode string"
-        raise _unreadable(message, "string_unicode", name) from None
+        raise _unreadable(_NOT_TEXT, "string_unicode", name) from None
     return {} if value is MISSING else {name: value}
+
+
+def _plain_member(name: str, text: str) -> str:
+    try:
+        return decoded(text)
+    except NotText:
+        raise _unreadable(_NOT_TEXT, "string_unicode", name) from None
 
 
 def _encoded(name: str, read: Callable[[Raw], Any]) -> Callable[[Raw], Any]:
     """A reader of a member that is not to hold reserved characters as they are (OpenAPI 3.1 §4.8.15.1.2)."""
 
     def reader(raw: Raw) -> Any:
-        if any(key == name and not _RESERVED.isdisjoint(value) for key, value in raw.query):
+        if any(not _RESERVED.isdisjoint(value) for value in raw.in_query(name)):
             raise Malformed("Input should have its reserved characters percent-encoded")
         return read(raw)
 
     return reader
-
-
-def _plain_member(name: str) -> Callable[[Raw], Any]:
-    return lambda raw: decoded(next(value for key, value in raw.query if key == name))
 
 
 def _json_member(name: str) -> Callable[[Raw], Any]:

@@ -20,6 +20,15 @@ class Raw:
     query: Pairs = ()
     headers: Sequence[tuple[bytes, bytes]] = ()
     cookies: Pairs = ()
+    _by_name: dict[str, list[str]] | None = field(default=None, init=False, repr=False)
+
+    def in_query(self, name: str) -> Sequence[str]:
+        """The values of a name in the query, or the form: looked up, as many names may be asked for among many pairs."""
+        if self._by_name is None:
+            self._by_name = {}
+            for key, value in self.query:
+                self._by_name.setdefault(key, []).append(value)
+        return self._by_name.get(name, ())
 
 
 def pairs_of(text: str, separator: str = "&") -> Pairs:

@@ -103,7 +103,7 @@ def _from_path(name: str) -> Source:
 
 
 def _from_query(name: str) -> Source:
-    return lambda raw: [value for key, value in raw.query if key == name]
+    return lambda raw: raw.in_query(name)
 
 
 def _from_headers(name: str) -> Source:
