@@ -4,7 +4,7 @@ Pydantic stops at the first fault of a value, and reports all faults of the valu
 Schema can say and Pydantic cannot (`not`, `if`, `dependentRequired` …) is named in the same manner.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -145,26 +145,53 @@ def _first_of_each_value(faults: Sequence[_Fault]) -> list[_Fault]:
         key = (fault.value_path, fault.labels)
         if fault.rank < _RANK_OF_MEMBERS and (key not in best or fault.rank < best[key].rank):
             best[key] = fault
-    hidden = {key for key, fault in best.items() if fault.rank <= _ENDS_THE_LIST}
-    hidden_by_children = {above for fault in faults for above in _above(fault)}
-    hidden_by_children |= {(fault.value_path, fault.labels) for fault in faults if fault.rank >= _RANK_OF_MEMBERS}
+    hidden: dict[int, set[int]] = {}
+    counted: dict[int, set[int]] = {}
+    ways = _Ways()
+    for fault in best.values():
+        places = hidden if fault.rank <= _ENDS_THE_LIST else counted if fault.rank == _COUNTS_THE_VALID else None
+        if places is not None:
+            places.setdefault(ways.of(fault.value_path)[-1], set()).add(ways.of(fault.labels)[-1])
+    disregarded: set[tuple[int, int]] = set()
+    if counted:
+        for fault in faults:
+            *above, own = ways.of(fault.value_path)
+            labels = ways.of(fault.labels)
+            for place in above:
+                if place in counted:
+                    disregarded.update((place, each) for each in counted[place].intersection(labels))
+            if fault.rank >= _RANK_OF_MEMBERS:
+                disregarded.add((own, labels[-1]))
     kept = []
     for fault in faults:
-        own = best.get((fault.value_path, fault.labels))
-        if fault.rank < _RANK_OF_MEMBERS and own is not fault:
+        if fault.rank < _RANK_OF_MEMBERS and best[(fault.value_path, fault.labels)] is not fault:
             continue
-        if fault.rank == _COUNTS_THE_VALID and (fault.value_path, fault.labels) in hidden_by_children:
+        *above, own = ways.of(fault.value_path)
+        labels = ways.of(fault.labels)
+        if fault.rank == _COUNTS_THE_VALID and (own, labels[-1]) in disregarded:
             continue
-        if not any(key in hidden for key in _above(fault)):
+        # The values that it is part of, in the same members of unions.
+        if not any(place in hidden and not hidden[place].isdisjoint(labels) for place in above):
             kept.append(fault)
     return kept
 
 
-def _above(fault: _Fault) -> Iterator[tuple[Loc, Labels]]:
-    """The values that a fault's value is part of, in the same members of unions."""
-    for depth in range(len(fault.value_path)):
-        for named in range(len(fault.labels) + 1):
-            yield fault.value_path[:depth], fault.labels[:named]
+class _Ways:
+    """Numbers the beginnings of paths and labels, so that two of any length are compared at once."""
+
+    __slots__ = ("_numbers",)
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, Any], int] = {}
+
+    def of(self, steps: Sequence[Any]) -> list[int]:
+        """The numbers of all beginnings, the empty one and the whole among them."""
+        number = 0
+        found = [number]
+        for step in steps:
+            number = self._numbers.setdefault((number, step), len(self._numbers) + 1)
+            found.append(number)
+        return found
 
 
 def _faults(violation: Any, whole: _Whole, node: "Node", labels: Labels) -> list[_Fault]:
