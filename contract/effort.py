@@ -45,6 +45,7 @@ class Effort:
         self._steps = MAX_STEPS
         self._violations: dict[tuple[int, str, int], tuple[Any, int]] = {}
         """By schema and value; the value is kept, so that no other one gets its identity."""
+        self._verdicts: dict[tuple[int, str, int], tuple[Any, bool]] = {}
         self._sizes: dict[int, tuple[Any, int, int]] = {}
         self._references: dict[tuple[int, str, str], Node | None] = {}
 
@@ -59,10 +60,18 @@ class Effort:
         Raises:
             Exceeded: nothing more may be looked at.
         """
+        key = (id(node.value), node.base_uri, id(value))
+        if (known := self._verdicts.get(key)) is not None:
+            return known[1]
         if self._steps <= 0:
             raise Exceeded
-        self._steps -= STEP + (self._measured(value)[0] if isinstance(value, list | Mapping) else 0)
-        return self._part(node).is_valid(value)
+        if not isinstance(value, list | Mapping):
+            self._steps -= STEP
+            return self._part(node).is_valid(value)
+        self._steps -= STEP + self._measured(value)[0]
+        verdict = self._part(node).is_valid(value)
+        self._verdicts[key] = value, verdict
+        return verdict
 
     def reference(self, node: "Node", keyword: str) -> "Node | None":
         """As `Node.reference`, looked up once."""

@@ -17,6 +17,9 @@ Loc = tuple[str | int, ...]
 MAX_FAULTS: Final = 10_000
 """Faults of one value that are named: that takes 45 µs each, and a megabyte can hold half a million."""
 
+_Way = tuple["Node | None", Any, tuple[tuple[int, int], ...]]
+"""A schema, the value that it judges, and where the document puts that among its siblings, level by level."""
+
 Labels = tuple[tuple[int, str], ...]
 """Names of union members, each with the depth in the instance at which it stands in `loc`."""
 
@@ -63,10 +66,12 @@ def report(violations: Iterable[Any], value: Any, node: "Node", loc: Loc) -> lis
 class _Whole:
     """The value that is reported on; where the members of its objects stand is found out once for each object."""
 
-    __slots__ = ("_positions", "value")
+    __slots__ = ("_positions", "value", "ways")
 
     def __init__(self, value: Any) -> None:
         self.value = value
+        self.ways: dict[Any, tuple[_Way, _Way]] = {}
+        """What a step leads to, by the way to it; the way is kept, so that no other one gets its identity."""
         self._positions: dict[int, dict[str, int]] = {}
 
     def position(self, members: Mapping[str, Any], name: str) -> int:
@@ -326,24 +331,34 @@ def _follow(
     evaluation_path: Sequence[str | int], path: Loc, whole: _Whole, node: "Node"
 ) -> "tuple[Node | None, tuple[tuple[int, int], ...]]":
     """The schema whose keyword failed, and where the document puts the value among its siblings, level by level."""
-    current: Node | None = node
-    value = whole.value
-    order: list[tuple[int, int]] = []
+    way: _Way = node, whole.value, ()
     depth = 0
     steps = list(evaluation_path[:-1]) if evaluation_path else []
     index = 0
     while index < len(steps):
         step = steps[index]
         width = 2 if step in _NAMED and index + 1 < len(steps) else 1
-        if step in _CONSUMING and depth < len(path):
-            order.append((0, _rank_of_child(current, step, path[depth], value, whole)))
-            value = _value_at(value, (path[depth],))
-            depth += 1
-        elif step in _UNIONS and index + 1 < len(steps) and isinstance(branch := steps[index + 1], int):
-            order.append((1, branch))
-        current = _step(current, steps[index : index + width])
+        consumed = path[depth : depth + 1] if step in _CONSUMING else ()
+        taken = tuple(steps[index : index + 2])
+        depth += len(consumed)
+        key = (id(way) if index else 0, taken, consumed)
+        if (known := whole.ways.get(key)) is None:
+            known = whole.ways[key] = way, _further(way, taken, width, consumed, whole)
+        way = known[1]
         index += width
-    return current, tuple(order)
+    return way[0], way[2]
+
+
+def _further(way: "_Way", steps: Sequence[str | int], width: int, consumed: Loc, whole: _Whole) -> "_Way":
+    """Where one step of a way leads."""
+    current, value, order = way
+    step = steps[0]
+    if consumed:
+        order = (*order, (0, _rank_of_child(current, step, consumed[0], value, whole)))
+        value = _value_at(value, consumed)
+    elif step in _UNIONS and len(steps) > 1 and isinstance(branch := steps[1], int):
+        order = (*order, (1, branch))
+    return _step(current, steps[:width]), value, order
 
 
 def _step(node: "Node | None", steps: Sequence[str | int]) -> "Node | None":
