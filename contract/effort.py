@@ -32,6 +32,9 @@ _LEVELS: Final = 32
 _NULLS: Final = ({"type": "null"}, {"const": None})
 
 
+_LEADING_ON: Final = frozenset({"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf"})
+
+
 class Exceeded(Exception):
     """Naming the faults of a value takes more than it may."""
 
@@ -42,6 +45,7 @@ class Effort:
     def __init__(self, schema: "Schema", most: int = MAX_EFFORT) -> None:
         self._most = most
         self._part = schema.part
+        self._breadth = schema.breadth
         self._steps = MAX_STEPS
         self._violations: dict[tuple[int, str, int], tuple[Any, int]] = {}
         """By schema and value; the value is kept, so that no other one gets its identity."""
@@ -68,7 +72,9 @@ class Effort:
         if not isinstance(value, list | Mapping):
             self._steps -= STEP
             return self._part(node).is_valid(value)
-        self._steps -= STEP + self._measured(value)[0]
+        # Each member of a union may look at all of the value.
+        breadth = self._breadth if _leads_on(node.value) else 1
+        self._steps -= STEP + self._measured(value)[0] * breadth
         verdict = self._part(node).is_valid(value)
         self._verdicts[key] = value, verdict
         return verdict
@@ -192,3 +198,37 @@ def _members(node: "Node", value: Mapping[str, Any]) -> "Iterator[tuple[Node, An
         if name not in declared:
             for below in others:
                 yield below, member
+
+
+def _leads_on(schema: Any) -> bool:
+    """Whether a schema holds unions, or refers to what may."""
+    waiting = [schema]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            if not each.keys().isdisjoint(_LEADING_ON):
+                return True
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)
+    return False
+
+
+def breadth_of(node: "Node") -> int:
+    """Members of the widest union, or `allOf`, in a schema and all that it refers to; at least one."""
+    widest, seen, waiting = 1, set(), [node]
+    while waiting:
+        each = waiting.pop()
+        if id(each.value) in seen:
+            continue
+        seen.add(id(each.value))
+        if isinstance(each.value, Mapping):
+            members = [each.value.get(keyword) for keyword in ("allOf", "anyOf", "oneOf")]
+            # In a default or an example these may be anything.
+            widest = max(widest, *(len(one) if isinstance(one, list) else 0 for one in members))
+            waiting += [found for keyword in ("$ref", "$dynamicRef") if (found := each.reference(keyword)) is not None]
+            names: Any = each.value
+        else:
+            names = range(len(each.value)) if isinstance(each.value, list) else ()
+        waiting += [each.child(name) for name in names if isinstance(each.value[name], list | Mapping)]
+    return widest

@@ -19,7 +19,7 @@ from referencing.jsonschema import DRAFT202012
 from contract import defaults, projection, thinning, violations
 from contract.dialect import Direction, is_directed, schemas_of
 from contract.document import Document, PointerToNowhere, address_of
-from contract.effort import MAX_EFFORT, Effort, Exceeded
+from contract.effort import MAX_EFFORT, Effort, Exceeded, breadth_of
 from contract.problem import ValidationError
 from contract.structure import Kind, Place, unescape
 from contract.violations import MAX_FAULTS
@@ -157,6 +157,11 @@ class Schema:
     def faults(self, value: Any, loc: tuple[str | int, ...]) -> list[ValidationError]:
         """Every fault of a value that is not large, in the document's order; `loc` is where the value stands."""
         return violations.report(self._iterate(value), value, self.node, loc)
+
+    @cached_property
+    def breadth(self) -> int:
+        """Members of the widest union that a value of the schema may meet."""
+        return breadth_of(self.node)
 
     @cached_property
     def complete(self) -> Callable[[Any], Any] | None:
