@@ -23,6 +23,9 @@ MAX_STEPS: Final = 10_000_000
 STEP: Final = 50
 """Values that could be looked at in the time of one step of Python."""
 
+GLANCE: Final = 10
+"""Values that could be looked at while a text or a number is looked at by itself."""
+
 _COPIED: Final = 256
 """Values that are copied into a violation in the time that one is named."""
 
@@ -70,7 +73,7 @@ class Effort:
         if self._steps <= 0:
             raise Exceeded
         if not isinstance(value, list | Mapping):
-            self._steps -= STEP
+            self._steps -= GLANCE
             return self._part(node).is_valid(value)
         # Each member of a union may look at all of the value.
         breadth = self._breadth if _leads_on(node.value) else 1
