@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from contract.effort import QUICK
 from contract.problem import ValidationError
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ class Findings:
 
     def __bool__(self) -> bool:
         return bool(self._found)
+
+    def are_quick(self) -> bool:
+        """Whether they are named in less time than anybody notices."""
+        return all(
+            isinstance(found, ValidationError) or found[0].takes_at_most(found[1], QUICK) for found in self._found
+        )
 
     def named(self) -> list[ValidationError]:
         """Every fault by its name."""

@@ -23,7 +23,7 @@ class Raw:
     _by_name: dict[str, list[str]] | None = field(default=None, init=False, repr=False)
 
     def in_query(self, name: str) -> Sequence[str]:
-        """The values of a name in the query, or the form: looked up, as many names may be asked for among many pairs."""
+        """The values of a name in the query or form: looked up, as many names may be asked for among many pairs."""
         if self._by_name is None:
             self._by_name = {}
             for key, value in self.query:

@@ -19,6 +19,7 @@ from referencing.jsonschema import DRAFT202012
 from contract import defaults, projection, thinning, violations
 from contract.dialect import Direction, is_directed, schemas_of
 from contract.document import Document, PointerToNowhere, address_of
+from contract.effort import MAX_EFFORT, Effort, Exceeded, breadth_of
 from contract.problem import ValidationError
 from contract.structure import Kind, Place, unescape
 from contract.violations import MAX_FAULTS
@@ -35,6 +36,7 @@ def _refuse_to_retrieve(uri: str) -> Any:
 
 
 _MORE: Final = f"There are more faults than the {MAX_FAULTS} that are named", "too_many_errors"
+_TOO_MANY: Final = "There are more faults than can be named", "too_many_errors"
 
 MAX_EAGER: Final = 0.25
 """Seconds of compiling after which the schemas that are left wait until they are asked."""
@@ -124,17 +126,25 @@ class Schema:
 
         `loc` is where the value stands.
         """
-        if thinning.is_small(value):
+        if thinning.is_small(value) and self.takes_at_most(value, MAX_EFFORT):
             found, cut = self.faults(value, loc), False
         else:
             try:
                 less, cut = thinning.thinned(self, value, MAX_FAULTS + 1)
             except thinning.Unbounded:
-                return [ValidationError(loc, *_MORE)]
+                return [ValidationError(loc, *_TOO_MANY)]
             found = violations.report(self._iterate(less), value, self.node, loc)
         if cut or len(found) > MAX_FAULTS:
             return [*found[:MAX_FAULTS], ValidationError(loc, *_MORE)]
         return found
+
+    def takes_at_most(self, value: Any, most: int) -> bool:
+        """Whether no more than `most` violations have to be named to name the faults of a value."""
+        try:
+            Effort(self, most).of(self.node, value)
+        except (Exceeded, RecursionError):
+            return False
+        return True
 
     def part(self, node: Node, instead: Mapping[str, str] | None = None) -> "Schema":
         """A schema that this one leads to, or what is said `instead` of it; compiled once."""
@@ -147,6 +157,11 @@ class Schema:
     def faults(self, value: Any, loc: tuple[str | int, ...]) -> list[ValidationError]:
         """Every fault of a value that is not large, in the document's order; `loc` is where the value stands."""
         return violations.report(self._iterate(value), value, self.node, loc)
+
+    @cached_property
+    def breadth(self) -> int:
+        """Members of the widest union that a value of the schema may meet."""
+        return breadth_of(self.node)
 
     @cached_property
     def complete(self) -> Callable[[Any], Any] | None:

@@ -5,9 +5,10 @@ jsonschema-rs collects every violation of a value before it gives the first away
 value is walked beside its schema and judged piece by piece; once enough faults are found, what follows is left out.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from time import thread_time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
+
+from contract.effort import MAX_EFFORT, Effort, Exceeded
 
 if TYPE_CHECKING:
     from contract.schema import Node, Schema
@@ -16,16 +17,11 @@ SMALL: Final = 100
 """Values in a value, itself among them, up to which its faults are named at once: that takes 5 ms, where no union of
 many members multiplies it."""
 
-MAX_TIME: Final = 3.0
-"""Seconds of the processor after which faults that have not been found are not looked for."""
-
-MAX_NAMING: Final = 2.0
-"""Seconds of the processor that the naming of faults may have taken, after which no more are looked for."""
-
 _FILLERS: Final[Sequence[Any]] = (None, "", 0, False, {}, [])
 """What may be valid as an item, where no item is."""
 
-_NULLS: Final = ({"type": "null"}, {"const": None})
+_COUNTS: Final = (1_000, 100, 10)
+"""Faults that are left in a value, tried in turn, where what is left would still take too long to name."""
 
 
 class Unbounded(Exception):
@@ -51,17 +47,17 @@ def is_small(value: Any, most: int = SMALL) -> bool:
 class Thinning:
     """Leaves in a value no more than about `most` faults."""
 
-    def __init__(self, schema: "Schema", most: int) -> None:
+    def __init__(self, schema: "Schema", most: int, effort: Effort) -> None:
         self._of = schema.part
         self._left = most
-        self._deadline = thread_time() + MAX_TIME
-        self._naming = 0.0
-        """Seconds of the processor that have gone into naming faults."""
+        self._effort = effort
+        self._naming = MAX_EFFORT
+        """What may yet go into naming faults only to count them."""
 
     @property
     def cut(self) -> bool:
         """Whether something may have been left out."""
-        return self._left <= 0 or self._naming > MAX_NAMING or thread_time() > self._deadline
+        return self._left <= 0 or self._naming <= 0 or self._effort.spent
 
     def thin(self, node: "Node", value: Any) -> Any:
         """The value without what follows the last fault that counts.
@@ -69,15 +65,12 @@ class Thinning:
         Raises:
             Unbounded: what a list too long would have to be filled up with is not known.
         """
-        schema = self._of(node)
-        if schema.is_valid(value):
+        if self._effort.is_valid(node, value):
             return value
         if is_small(value):
-            begun = thread_time()
-            self._left -= len(schema.faults(value, ()))
-            self._naming += thread_time() - begun
+            self._name(node, value)
             return value
-        for below in self._beside(node, value):
+        for below in self._effort.beside(node, value):
             value = self.thin(below, value)
             if self.cut:
                 return value
@@ -89,25 +82,14 @@ class Thinning:
             value = self._object(node, value)
         return value
 
-    def _beside(self, node: "Node", value: Any) -> "Iterator[Node]":
-        """The schemas that judge the same value."""
-        schema = node.value
-        if not isinstance(schema, Mapping):
+    def _name(self, node: "Node", value: Any) -> None:
+        """Count the faults of a small value, or stop at one that has too many."""
+        try:
+            self._naming -= self._effort.of(node, value)
+        except Exceeded:
+            self._left = 0
             return
-        for keyword in ("$ref", "$dynamicRef"):
-            if (found := node.reference(keyword)) is not None:
-                yield found
-        for keyword in ("allOf", "anyOf", "oneOf"):
-            for index, each in enumerate(schema.get(keyword, ())):
-                if each not in _NULLS:
-                    yield node.child(keyword, index)
-        if "if" in schema:
-            branch = "then" if self._of(node.child("if")).is_valid(value) else "else"
-            if branch in schema:
-                yield node.child(branch)
-        for name in schema.get("dependentSchemas", ()):
-            if isinstance(value, Mapping) and name in value:
-                yield node.child("dependentSchemas", name)
+        self._left -= len(self._of(node).faults(value, ()))
 
     def _list(self, node: "Node", value: list[Any]) -> list[Any]:
         schema = node.value
@@ -119,9 +101,8 @@ class Thinning:
         kept = [self.thin(node.child("prefixItems", index), item) for index, item in enumerate(value[:first])]
         if rest is None:
             return kept + value[first:]
-        judge = self._of(rest).is_valid
         for item in value[first:]:
-            if not judge(item):
+            if not self._effort.is_valid(rest, item):
                 if self.cut:
                     break
                 item = self.thin(rest, item)  # noqa: PLW2901 (what is left of it)
@@ -181,12 +162,18 @@ def thinned(schema: "Schema", value: Any, most: int) -> tuple[Any, bool]:
     Raises:
         Unbounded: it has more, and they cannot be cut down.
     """
-    thinning = Thinning(schema, most)
-    try:
-        less = thinning.thin(schema.node, value)
-    except RecursionError:
-        raise Unbounded from None
-    if less is not value and schema.is_valid(less):
-        # A union's member that had its faults further on holds now.
-        raise Unbounded
-    return less, thinning.cut
+    effort = Effort(schema)
+    for count in (most, *_COUNTS):
+        thinning = Thinning(schema, count, effort)
+        try:
+            less = thinning.thin(schema.node, value)
+            # A union's member that had its faults further on may hold now.
+            if less is value or not effort.is_valid(schema.node, less):
+                effort.of(schema.node, less)
+                return less, thinning.cut
+        except RecursionError:
+            break
+        except Exceeded:
+            if effort.spent:
+                break
+    raise Unbounded

@@ -84,8 +84,8 @@ class Validation:
         return text
 
     async def _named(self, findings: Findings, size: int) -> list[ValidationError]:
-        """The faults of a request that has `size` bytes to be judged; of a large one in a thread beside the loop."""
-        if size < LARGE:
+        """The faults of a request that has `size` bytes to be judged; of many in a thread beside the loop."""
+        if size < LARGE and findings.are_quick():
             return findings.named()
         return await asyncio.get_running_loop().run_in_executor(self._naming, findings.named)
 

@@ -4,7 +4,7 @@ Pydantic stops at the first fault of a value, and reports all faults of the valu
 Schema can say and Pydantic cannot (`not`, `if`, `dependentRequired` …) is named in the same manner.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from contract.problem import ValidationError
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Loc = tuple[str | int, ...]
 MAX_FAULTS: Final = 10_000
 """Faults of one value that are named: that takes 45 µs each, and a megabyte can hold half a million."""
+
+_Way = tuple["Node | None", Any, tuple[tuple[int, int], ...]]
+"""A schema, the value that it judges, and where the document puts that among its siblings, level by level."""
 
 Labels = tuple[tuple[int, str], ...]
 """Names of union members, each with the depth in the instance at which it stands in `loc`."""
@@ -63,10 +66,12 @@ def report(violations: Iterable[Any], value: Any, node: "Node", loc: Loc) -> lis
 class _Whole:
     """The value that is reported on; where the members of its objects stand is found out once for each object."""
 
-    __slots__ = ("_positions", "value")
+    __slots__ = ("_positions", "value", "ways")
 
     def __init__(self, value: Any) -> None:
         self.value = value
+        self.ways: dict[Any, tuple[_Way, _Way]] = {}
+        """What a step leads to, by the way to it; the way is kept, so that no other one gets its identity."""
         self._positions: dict[int, dict[str, int]] = {}
 
     def position(self, members: Mapping[str, Any], name: str) -> int:
@@ -145,26 +150,53 @@ def _first_of_each_value(faults: Sequence[_Fault]) -> list[_Fault]:
         key = (fault.value_path, fault.labels)
         if fault.rank < _RANK_OF_MEMBERS and (key not in best or fault.rank < best[key].rank):
             best[key] = fault
-    hidden = {key for key, fault in best.items() if fault.rank <= _ENDS_THE_LIST}
-    hidden_by_children = {above for fault in faults for above in _above(fault)}
-    hidden_by_children |= {(fault.value_path, fault.labels) for fault in faults if fault.rank >= _RANK_OF_MEMBERS}
+    hidden: dict[int, set[int]] = {}
+    counted: dict[int, set[int]] = {}
+    ways = _Ways()
+    for fault in best.values():
+        places = hidden if fault.rank <= _ENDS_THE_LIST else counted if fault.rank == _COUNTS_THE_VALID else None
+        if places is not None:
+            places.setdefault(ways.of(fault.value_path)[-1], set()).add(ways.of(fault.labels)[-1])
+    disregarded: set[tuple[int, int]] = set()
+    if counted:
+        for fault in faults:
+            *above, own = ways.of(fault.value_path)
+            labels = ways.of(fault.labels)
+            for place in above:
+                if place in counted:
+                    disregarded.update((place, each) for each in counted[place].intersection(labels))
+            if fault.rank >= _RANK_OF_MEMBERS:
+                disregarded.add((own, labels[-1]))
     kept = []
     for fault in faults:
-        own = best.get((fault.value_path, fault.labels))
-        if fault.rank < _RANK_OF_MEMBERS and own is not fault:
+        if fault.rank < _RANK_OF_MEMBERS and best[(fault.value_path, fault.labels)] is not fault:
             continue
-        if fault.rank == _COUNTS_THE_VALID and (fault.value_path, fault.labels) in hidden_by_children:
+        *above, own = ways.of(fault.value_path)
+        labels = ways.of(fault.labels)
+        if fault.rank == _COUNTS_THE_VALID and (own, labels[-1]) in disregarded:
             continue
-        if not any(key in hidden for key in _above(fault)):
+        # The values that it is part of, in the same members of unions.
+        if not any(place in hidden and not hidden[place].isdisjoint(labels) for place in above):
             kept.append(fault)
     return kept
 
 
-def _above(fault: _Fault) -> Iterator[tuple[Loc, Labels]]:
-    """The values that a fault's value is part of, in the same members of unions."""
-    for depth in range(len(fault.value_path)):
-        for named in range(len(fault.labels) + 1):
-            yield fault.value_path[:depth], fault.labels[:named]
+class _Ways:
+    """Numbers the beginnings of paths and labels, so that two of any length are compared at once."""
+
+    __slots__ = ("_numbers",)
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, Any], int] = {}
+
+    def of(self, steps: Sequence[Any]) -> list[int]:
+        """The numbers of all beginnings, the empty one and the whole among them."""
+        number = 0
+        found = [number]
+        for step in steps:
+            number = self._numbers.setdefault((number, step), len(self._numbers) + 1)
+            found.append(number)
+        return found
 
 
 def _faults(violation: Any, whole: _Whole, node: "Node", labels: Labels) -> list[_Fault]:
@@ -293,24 +325,34 @@ def _follow(
     evaluation_path: Sequence[str | int], path: Loc, whole: _Whole, node: "Node"
 ) -> "tuple[Node | None, tuple[tuple[int, int], ...]]":
     """The schema whose keyword failed, and where the document puts the value among its siblings, level by level."""
-    current: Node | None = node
-    value = whole.value
-    order: list[tuple[int, int]] = []
+    way: _Way = node, whole.value, ()
     depth = 0
     steps = list(evaluation_path[:-1]) if evaluation_path else []
     index = 0
     while index < len(steps):
         step = steps[index]
         width = 2 if step in _NAMED and index + 1 < len(steps) else 1
-        if step in _CONSUMING and depth < len(path):
-            order.append((0, _rank_of_child(current, step, path[depth], value, whole)))
-            value = _value_at(value, (path[depth],))
-            depth += 1
-        elif step in _UNIONS and index + 1 < len(steps) and isinstance(branch := steps[index + 1], int):
-            order.append((1, branch))
-        current = _step(current, steps[index : index + width])
+        consumed = path[depth : depth + 1] if step in _CONSUMING else ()
+        taken = tuple(steps[index : index + 2])
+        depth += len(consumed)
+        key = (id(way) if index else 0, taken, consumed)
+        if (known := whole.ways.get(key)) is None:
+            known = whole.ways[key] = way, _further(way, taken, width, consumed, whole)
+        way = known[1]
         index += width
-    return current, tuple(order)
+    return way[0], way[2]
+
+
+def _further(way: "_Way", steps: Sequence[str | int], width: int, consumed: Loc, whole: _Whole) -> "_Way":
+    """Where one step of a way leads."""
+    current, value, order = way
+    step = steps[0]
+    if consumed:
+        order = (*order, (0, _rank_of_child(current, step, consumed[0], value, whole)))
+        value = _value_at(value, consumed)
+    elif step in _UNIONS and len(steps) > 1 and isinstance(branch := steps[1], int):
+        order = (*order, (1, branch))
+    return _step(current, steps[:width]), value, order
 
 
 def _step(node: "Node | None", steps: Sequence[str | int]) -> "Node | None":
