@@ -26,8 +26,12 @@ STEP: Final = 50
 GLANCE: Final = 10
 """Values that could be looked at while a text or a number is looked at by itself."""
 
-_COPIED: Final = 256
-"""Values that are copied into a violation in the time that one is named."""
+_COPIED: Final = 32
+"""Values that are copied into a violation, at 200 bytes each, for which it counts once more: all that are found take up
+to 130 MB so."""
+
+_CHARACTERS: Final = 128
+"""Characters of a text that take as much as a value."""
 
 _LEVELS: Final = 32
 """Levels of a value over which the way to a violation takes as long as naming it."""
@@ -134,11 +138,16 @@ class Effort:
         self._violations[key] = value, self._most + 1
         count = 0
         if not self.is_valid(node, value):
-            size = self._measured(value)[0]
-            count = 1 + size // _COPIED
+            copied = 1 + self._measured(value)[0] // _COPIED
+            count = copied
             if isinstance(node.value, Mapping) and isinstance(value, Mapping):
-                lacking = sum(name not in value for name in node.value.get("required", ()))
-                count += lacking * (1 + size // _COPIED)
+                count += copied * _lacking(node.value, value)
+                if "propertyNames" in node.value:
+                    names = node.child("propertyNames")
+                    for name in value:
+                        count += copied * self._count(names, name)
+                        if count > self._most:
+                            raise Exceeded
             for below, each in self._below(node, value):
                 count += self._count(below, each)
                 if count > self._most:
@@ -166,19 +175,21 @@ class Effort:
             yield from _members(node, value)
 
     def _measured(self, value: Any) -> tuple[int, int]:
-        """How many values a value consists of, and how many levels."""
+        """How many values a value consists of, long texts counted as several, and how many levels."""
         if not isinstance(value, list | Mapping):
-            return 1, 0
+            return (1 + len(value) // _CHARACTERS if isinstance(value, str) else 1), 0
         if (known := self._sizes.get(id(value))) is not None:
             return known[1:]
         size, depth = 1, 0
         for each in value.values() if isinstance(value, Mapping) else value:
-            if isinstance(each, list | Mapping):
+            if isinstance(each, str | list | Mapping):
                 below, levels = self._measured(each)
                 size += below
                 depth = max(depth, levels)
             else:
                 size += 1
+        if isinstance(value, Mapping):
+            size += sum(map(len, value)) // _CHARACTERS
         self._sizes[id(value)] = value, size, depth + 1
         return size, depth + 1
 
@@ -191,16 +202,22 @@ def _members(node: "Node", value: Mapping[str, Any]) -> "Iterator[tuple[Node, An
             yield node.child("properties", name), value[name]
     patterns = [node.child("patternProperties", pattern) for pattern in schema.get("patternProperties", ())]
     others = [node.child(each) for each in ("additionalProperties", "unevaluatedProperties") if each in schema]
-    names = node.child("propertyNames") if "propertyNames" in schema else None
     for name, member in value.items():
-        if names is not None:
-            yield names, name
         # Whether a pattern matches is not asked: that all of them do is the worst.
         for below in patterns:
             yield below, member
         if name not in declared:
             for below in others:
                 yield below, member
+
+
+def _lacking(schema: Mapping[str, Any], value: Mapping[str, Any]) -> int:
+    """How many members an object lacks, each of which is a violation."""
+    lacking = sum(name not in value for name in schema.get("required", ()))
+    for name, others in schema.get("dependentRequired", {}).items():
+        if name in value:
+            lacking += sum(other not in value for other in others)
+    return lacking
 
 
 def _leads_on(schema: Any) -> bool:
