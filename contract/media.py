@@ -23,6 +23,12 @@ _RESERVED: Final = frozenset(":/?#[]@!$'();")
 MAX_PARTS: Final = 1000
 """Parts of one multipart body."""
 
+MAX_MEDIA_TYPE: Final = 1 << 12
+"""Bytes of a `Content-Type`: the standard library's time for its parameters grows with their square (64 kB: 3 s)."""
+
+MAX_PART_HEADER: Final = 1 << 10
+"""Bytes of a header line of a part, for the same reason: there may be `MAX_PARTS` of them in a body."""
+
 MAY_BE_JSON: Final = frozenset({"*/*", "application/*"})
 """The ranges of media types that JSON falls under."""
 
@@ -59,6 +65,8 @@ class Content:
         return [entry.range for entry in self.entries]
 
     def _find(self, header: bytes) -> tuple[MediaType, Mapping[str, str]] | None:
+        if len(header) > MAX_MEDIA_TYPE:
+            return None
         message = Message()
         message["content-type"] = header.decode("latin-1")
         name = essence(header.decode("latin-1"))
@@ -187,9 +195,13 @@ def _form(schema: "Schema | None", encoding: Mapping[str, Any]) -> Decode:
         value: dict[str, Any] = {}
         for name, read in readers.items():
             value |= _read_member(name, read, raw)
-        for name, _ in pairs:
+        undeclared: dict[str, str] = {}
+        for name, text in pairs:
             if name not in readers and name.partition("[")[0] not in readers:
-                value |= _read_member(name, _plain_member(name), raw)
+                # The first of several counts.
+                undeclared.setdefault(name, text)
+        for name, text in undeclared.items():
+            value |= _read_member(name, _plain_member(text), raw)
         return value
 
     return decode
@@ -217,10 +229,10 @@ def _encoded(name: str, read: Callable[[Raw], Any]) -> Callable[[Raw], Any]:
     return reader
 
 
-def _plain_member(name: str) -> Callable[[Raw], Any]:
+def _plain_member(text: str) -> Callable[[Raw], Any]:
     from contract.parameters import decoded  # noqa: PLC0415
 
-    return lambda raw: decoded(next(value for key, value in raw.query if key == name))
+    return lambda _raw: decoded(text)
 
 
 def _json_member(name: str) -> Callable[[Raw], Any]:
@@ -310,10 +322,11 @@ def _parts(body: bytes, boundary: str) -> list[_Part]:
     def on_part_end() -> None:
         disposition = Message()
         disposition["content-disposition"] = headers.get("content-disposition", "")
-        name = disposition.get_param("name", header="content-disposition")
+        said = dict(disposition.get_params([], header="content-disposition"))
+        name = said.get("name")
         if not isinstance(name, str):
             raise MultipartParseError("a part has no name")
-        is_file = disposition.get_param("filename", header="content-disposition") is not None
+        is_file = "filename" in said
         default = "application/octet-stream" if is_file else "text/plain"
         parts.append(_Part(name, is_file, essence(headers.get("content-type", default)), bytes(content)))
 
@@ -333,6 +346,7 @@ def _parts(body: bytes, boundary: str) -> list[_Part]:
                 "on_header_end": on_header_end,
                 "on_end": on_end,
             },
+            max_header_size=MAX_PART_HEADER,
         )
         parser.write(body)
         parser.finalize()
