@@ -26,6 +26,12 @@ MAX_PARTS: Final = 1000
 
 _NOT_TEXT: Final = "Input should be a valid string, unable to parse raw data as a unicode string"
 
+MAX_MEDIA_TYPE: Final = 1 << 12
+"""Bytes of a `Content-Type`: the standard library's time for its parameters grows with their square (64 kB: 3 s)."""
+
+MAX_PART_HEADER: Final = 1 << 10
+"""Bytes of a header line of a part, for the same reason: there may be `MAX_PARTS` of them in a body."""
+
 MAY_BE_JSON: Final = frozenset({"*/*", "application/*"})
 """The ranges of media types that JSON falls under."""
 
@@ -62,6 +68,8 @@ class Content:
         return [entry.range for entry in self.entries]
 
     def _find(self, header: bytes) -> tuple[MediaType, Mapping[str, str]] | None:
+        if len(header) > MAX_MEDIA_TYPE:
+            return None
         message = Message()
         message["content-type"] = header.decode("latin-1")
         name = essence(header.decode("latin-1"))
@@ -311,10 +319,11 @@ def _parts(body: bytes, boundary: str) -> list[_Part]:
     def on_part_end() -> None:
         disposition = Message()
         disposition["content-disposition"] = headers.get("content-disposition", "")
-        name = disposition.get_param("name", header="content-disposition")
+        said = dict(disposition.get_params([], header="content-disposition"))
+        name = said.get("name")
         if not isinstance(name, str):
             raise MultipartParseError("a part has no name")
-        is_file = disposition.get_param("filename", header="content-disposition") is not None
+        is_file = "filename" in said
         default = "application/octet-stream" if is_file else "text/plain"
         parts.append(_Part(name, is_file, essence(headers.get("content-type", default)), bytes(content)))
 
@@ -334,6 +343,7 @@ def _parts(body: bytes, boundary: str) -> list[_Part]:
                 "on_header_end": on_header_end,
                 "on_end": on_end,
             },
+            max_header_size=MAX_PART_HEADER,
         )
         parser.write(body)
         parser.finalize()

@@ -334,7 +334,10 @@ def _deep(name: str, pairs: Pairs, shape: _Shape) -> Any:
             continue
         if not key.endswith("]"):
             raise Malformed(f"Input should be written as {name}[member]=value")
-        _place(found, key[len(prefix) : -1].split("]["), decoded(text), shape)
+        steps = key[len(prefix) : -1].split("][")
+        if len(steps) > json_text.MAX_DEPTH:
+            raise Malformed(f"Input is nested deeper than {json_text.MAX_DEPTH} levels")
+        _place(found, steps, decoded(text), shape)
     return found or MISSING
 
 

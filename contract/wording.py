@@ -112,6 +112,13 @@ def _expected(options: Sequence[Any]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}"
 
 
+def _of_pattern(kind: Any, _value: Any, where: "Node | None") -> tuple[str, str]:
+    """A text that the engine gave up for taking too many steps is refused too, by an error without its pattern."""
+    schema = where.value if where is not None and isinstance(where.value, Mapping) else {}
+    pattern = getattr(kind, "pattern", None) or schema.get("pattern", "")
+    return f"String should match pattern '{pattern}'", "string_pattern_mismatch"
+
+
 def _of_enum(kind: Any, _value: Any, where: "Node | None") -> tuple[str, str]:
     """FastAPI writes an `Enum` as a component, a `Literal` in place: that tells them apart."""
     schema = where.value if where is not None and isinstance(where.value, Mapping) else {}
@@ -138,7 +145,7 @@ _DESCRIBED: Final[Mapping[str, Callable[[Any, Any, "Node | None"], tuple[str, st
         f"String should have at most {_plural(kind.limit, 'character')}",
         "string_too_long",
     ),
-    "pattern": lambda kind, _, __: (f"String should match pattern '{kind.pattern}'", "string_pattern_mismatch"),
+    "pattern": _of_pattern,
     "minimum": lambda kind, _, __: (
         f"Input should be greater than or equal to {_limit(kind.limit)}",
         "greater_than_equal",
