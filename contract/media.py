@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.message import Message
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from python_multipart.exceptions import MultipartParseError
@@ -39,6 +39,10 @@ Decode = Callable[[bytes, Mapping[str, str]], Any]
 """Takes a body and the parameters of its media type; raises `UnprocessableContent`."""
 
 
+Loads = Callable[[bytes], Any]
+"""Parses one JSON text."""
+
+
 @dataclass(frozen=True, slots=True)
 class MediaType:
     """One entry of a `content` map, compiled."""
@@ -56,8 +60,10 @@ class MediaType:
 class Content:
     """A compiled `content` map: which of its entries a media type falls under (RFC 9110 §8.3.1, §12.5.1)."""
 
-    def __init__(self, entries: Sequence[MediaType]) -> None:
+    def __init__(self, entries: Sequence[MediaType], *, distinct: bool = False) -> None:
+        """`distinct`: items may have to be, below a range."""
         self.entries = tuple(entries)
+        self._loads = _loads_of(distinct=distinct)
         self._by_range = {essence(entry.range): entry for entry in entries}
         self.find = lru_cache(maxsize=256)(self._find)
         """The entry for a `Content-Type` header, with the header's parameters; None where there is none."""
@@ -80,7 +86,7 @@ class Content:
             return None
         if is_json(name) and not entry.is_json:
             # Below a range, the request says what its body is.
-            entry = replace(entry, decode=_json, is_json=True)
+            entry = replace(entry, decode=partial(_json, self._loads), is_json=True)
         parameters = {
             # An extended one (`charset*=utf-8''…`, RFC 2231 §4) comes as its charset, its language, and its text.
             key.lower(): value if isinstance(value, str) else value[2]
@@ -100,15 +106,16 @@ def is_json(media_type: str) -> bool:
     return name.endswith(("/json", "+json"))
 
 
-def decoder(media_type: str, schema: "Schema | None", encoding: Mapping[str, Any]) -> Decode:
-    """What turns a body of `media_type` into a value for `schema`."""
+def decoder(media_type: str, schema: "Schema | None", encoding: Mapping[str, Any], *, distinct: bool = False) -> Decode:
+    """What turns a body of `media_type` into a value for `schema`; `distinct`: its items may have to be."""
     name = essence(media_type)
+    loads = _loads_of(distinct=distinct)
     if is_json(name):
-        return _json
+        return partial(_json, loads)
     if name == "application/x-www-form-urlencoded":
         return _form(schema, encoding)
     if name == "multipart/form-data":
-        return _multipart(schema, encoding)
+        return _multipart(schema, encoding, loads)
     if name.startswith("text/"):
         return _text if schema is None else _text_for(schema)
     return _by_actual_type
@@ -125,9 +132,13 @@ def without_bytes(value: Any) -> Any:
     return value
 
 
-def _json(body: bytes, _parameters: Mapping[str, str]) -> Any:
+def _loads_of(*, distinct: bool) -> Loads:
+    return json_text.loads_for_distinct if distinct else json_text.loads
+
+
+def _json(loads: Loads, body: bytes, _parameters: Mapping[str, str]) -> Any:
     try:
-        return json_text.loads(body)
+        return loads(body)
     except json_text.InvalidJSON as error:
         raise UnprocessableContent(
             ValidationError(("body", error.position), "JSON decode error", "json_invalid")
@@ -249,8 +260,8 @@ class _Part:
     body: bytes
 
 
-def _multipart(schema: "Schema | None", encoding: Mapping[str, Any]) -> Decode:
-    members = {name: _Member(schema, node, encoding.get(name, {})) for name, node in _properties(schema).items()}
+def _multipart(schema: "Schema | None", encoding: Mapping[str, Any], loads: Loads) -> Decode:
+    members = {name: _Member(schema, node, encoding.get(name, {}), loads) for name, node in _properties(schema).items()}
 
     def decode(body: bytes, parameters: Mapping[str, str]) -> Any:
         value: dict[str, Any] = {}
@@ -269,8 +280,9 @@ def _multipart(schema: "Schema | None", encoding: Mapping[str, Any]) -> Decode:
 class _Member:
     """How a part becomes a member: by its own media type, else by what its schema says (OpenAPI 3.1 §4.8.14.5)."""
 
-    def __init__(self, schema: Any, node: "Node", encoding: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Any, node: "Node", encoding: Mapping[str, Any], loads: Loads) -> None:
         types = types_of(node)
+        self._loads = loads
         self.is_list = types <= {"array", "null"}
         item = node.target()
         if self.is_list and isinstance(item.value, Mapping) and "items" in item.value:
@@ -281,7 +293,7 @@ class _Member:
     def read(self, part: _Part) -> Any:
         if self._is_json or is_json(part.media_type):
             try:
-                return json_text.loads(part.body)
+                return self._loads(part.body)
             except json_text.InvalidJSON:
                 raise _unreadable("JSON decode error", "json_invalid", part.name) from None
         value = _of_part(part)

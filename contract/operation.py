@@ -139,6 +139,10 @@ class _Compiler:
         self.requests = schemas_for(document, Direction.REQUEST)
         self.answers = schemas_for(document, Direction.ANSWER)
         self.faults: list[Fault] = []
+        self._distinct = any(
+            place.kind is Kind.SCHEMA and isinstance(place.value, Mapping) and place.value.get("uniqueItems") is True
+            for place in document.places
+        )
         components = document.root.get("components", {})
         self.security_schemes: Mapping[str, Mapping[str, Any]] = {
             name: self._resolved(
@@ -298,10 +302,10 @@ class _Compiler:
             if "schema" in value:
                 at = Place(place.uri, place.child("content", media_type, "schema"), Kind.SCHEMA, value["schema"])
                 schema = self._schema(schemas, at)
-            decode = decoder(media_type, schema, value.get("encoding") or {})
+            decode = decoder(media_type, schema, value.get("encoding") or {}, distinct=self._distinct)
             pointer = place.child("content", media_type)
             entries.append(MediaType(media_type, pointer, schema, decode, is_json(media_type), value))
-        return Content(entries)
+        return Content(entries, distinct=self._distinct)
 
     def _schema(self, schemas: Schemas, place: Place) -> Schema | None:
         try:

@@ -107,8 +107,8 @@ class Flood:
 
 
 def many(text: str, count: int, separator: str) -> str:
-    """A text again and again; `%d` in it is the number of each."""
-    return separator.join(text.replace("%d", str(number)) for number in range(count))
+    """A text again and again; `%d` in it is the number of each, `%06d` with leading zeros."""
+    return separator.join(text.replace("%d", str(number)).replace("%06d", f"{number:06d}") for number in range(count))
 
 
 def array(item: str, count: int) -> bytes:
@@ -155,6 +155,9 @@ FLOODS: Final[Mapping[str, Flood]] = {
     "distinct integers": Flood("/unique", ADMITTED, array("%d", 150_000)),
     "distinct objects": Flood("/unique", ADMITTED, array('{"a":%d}', 80_000)),
     "distinct nested items": Flood("/unique", ADMITTED, array('{"a":[%d,{"b":null}]}', 40_000)),
+    "distinct integers of 70 bits": Flood("/unique", REFUSED, array("100000000000000%06d", 40_000)),
+    "a thousand distinct integers of 70 bits": Flood("/unique", ADMITTED, array("100000000000000%06d", 1000)),
+    "integers of 70 bits that are refused by kind": Flood("/names", REFUSED, array("100000000000000%06d", 40_000)),
     "an item twice": Flood("/unique", REFUSED, array('{"a":%d}', 80_000)[:-1] + b',{"a":79999}]'),
     "the item that is wanted is not there": Flood("/contains", REFUSED, array("1", 500_000)),
     "deep items": Flood("/contains", REFUSED, array("[" * 100 + "]" * 100, 5000)),
