@@ -14,6 +14,7 @@ from contract.problem import InternalServerError, NotImplementedYet
 from contract.request import KEY, Receive, Request, Scope, Send
 from contract.schema import Schema
 from contract.sending import Headers, send_answer
+from contract.wire import header_text
 from contract.xml_text import dumps as xml_text_of
 from contract.xml_text import is_xml
 
@@ -145,16 +146,17 @@ def _fixed_value(header: ResponseHeader) -> bytes | None:
     target = header.schema.node.target().value
     if isinstance(target, Mapping):
         if "const" in target:
-            return _header_text(target["const"])
+            return _header_value(header, target["const"])
         if isinstance(target.get("enum"), list) and len(target["enum"]) == 1:
-            return _header_text(target["enum"][0])
+            return _header_value(header, target["enum"][0])
     found, value = default_of(header.schema.node)
-    return _header_text(value) if found else None
+    return _header_value(header, value) if found else None
 
 
-def _header_text(value: Any) -> bytes:
-    text = value if isinstance(value, str) else json_text.dumps(value).decode()
-    return text.encode("latin-1", "replace")
+def _header_value(header: ResponseHeader, value: Any) -> bytes:
+    if header.in_json:
+        return json_text.dumps(value)
+    return header_text(value, explode=header.style[1]).encode("latin-1", "replace")
 
 
 def _text_of(plan: _Plan, bound: Bound, answer: Answer) -> bytes:

@@ -16,6 +16,7 @@ from contract.operation import Contract, Response, ResponseHeader
 from contract.samples import samples
 from contract.schema import Schema
 from contract.structure import Kind, Place
+from contract.wire import header_text
 
 _FRAMING: Final = frozenset({"connection", "content-length", "content-type", "transfer-encoding"})
 """Headers that follow from the content as it is sent (RFC 9110 §8.6, RFC 9112 §6.1)."""
@@ -141,13 +142,3 @@ def _samples_of(schema: Schema) -> list[Any]:
 def _admits(schema: Schema, value: Any) -> bool:
     projected = schema.project(deepcopy(value)) if schema.project is not None else value
     return schema.is_valid(value) and schema.is_valid(projected)
-
-
-def header_text(value: Any, *, explode: bool = False) -> str:
-    """A header's value in the style `simple` (OpenAPI 3.1 §4.8.12.4)."""
-    if isinstance(value, dict):
-        separator = "=" if explode else ","
-        return ",".join(f"{name}{separator}{header_text(item)}" for name, item in value.items())
-    if isinstance(value, list):
-        return ",".join(header_text(item) for item in value)
-    return value if isinstance(value, str) else json_text.dumps(value).decode()

@@ -74,6 +74,16 @@ class _Whole:
         """What a step leads to, by the way to it; the way is kept, so that no other one gets its identity."""
         self._positions: dict[int, dict[str, int]] = {}
 
+    def path_of(self, steps: Sequence[str | int]) -> Loc:
+        """The way to a part of the value, members by their names."""
+        path: list[str | int] = []
+        value = self.value
+        for step in steps:
+            name = _named(value, step)
+            path.append(name)
+            value = _value_at(value, (name,))
+        return tuple(path)
+
     def position(self, members: Mapping[str, Any], name: str) -> int:
         """Where a member stands in an object that is part of the value."""
         if (positions := self._positions.get(id(members))) is None:
@@ -202,7 +212,7 @@ class _Ways:
 def _faults(violation: Any, whole: _Whole, node: "Node", labels: Labels) -> list[_Fault]:
     kind = violation.kind
     name: str = kind.name
-    path: Loc = tuple(violation.instance_path)
+    path = whole.path_of(violation.instance_path)
     where, order = _follow(violation.evaluation_path, path, whole, node)
     at_fault = _value_at(whole.value, path)
 
@@ -365,6 +375,8 @@ def _step(node: "Node | None", steps: Sequence[str | int]) -> "Node | None":
             found.is_target = _COMPONENTS in str(node.value[steps[0]])
         return found
     try:
+        if len(steps) > 1:
+            return node.child(steps[0], _named(node.value[steps[0]], steps[1]))
         return node.child(*steps)
     except (KeyError, IndexError, TypeError):
         return None
@@ -376,6 +388,16 @@ def _rank_of_child(node: "Node | None", keyword: str | int, child: str | int, va
     if keyword == "properties":
         return _position(node, child)
     return _UNDECLARED + (whole.position(value, child) if isinstance(value, Mapping) else 0)
+
+
+def _named(value: Any, step: str | int) -> str | int:
+    """A step to a member by its name: jsonschema-rs takes a name of digits (`0`, `01`) for an index."""
+    if isinstance(step, str) or not isinstance(value, Mapping):
+        return step
+    name = str(step)
+    if name in value:
+        return name
+    return next((each for each in value if each.isascii() and each.lstrip("+").isdigit() and int(each) == step), name)
 
 
 def _value_at(value: Any, path: Loc) -> Any:

@@ -60,6 +60,16 @@ def write_body(media_type: str, value: JSON) -> tuple[bytes, Mapping[str, str]] 
     return (value.encode(), {}) if isinstance(value, str) else None
 
 
+def header_text(value: Any, *, explode: bool = False) -> str:
+    """A header's value in the style `simple` (OpenAPI 3.1 §4.8.12.4)."""
+    if isinstance(value, dict):
+        separator = "=" if explode else ","
+        return ",".join(f"{name}{separator}{header_text(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ",".join(header_text(item) for item in value)
+    return value if isinstance(value, str) else json_text.dumps(value).decode()
+
+
 def _members(value: JSON) -> list[tuple[str, str]] | None:
     """The members of a form; a list is written as often as it has items, an object as JSON."""
     if not isinstance(value, Mapping):

@@ -729,6 +729,10 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
         [("add", f"{POST}/responses/201/headers", {"X-Edition": {"required": True, "schema": {"const": "two"}}})],
         [ok(headers={"X-Edition": "two"})],
     ),
+    "a response header of several values": (
+        [("add", f"{POST}/responses/201/headers", {"X-Editions": {"schema": {"const": [1, "two"]}}})],
+        [ok(headers={"X-Editions": "1,two"})],
+    ),
     "an answer that breaks the document": (
         [("replace", f"{CREATED}/properties/name", {"type": "integer"})],
         [Seen(500, {"name": "ab"}, [([], "internal_server_error")])],

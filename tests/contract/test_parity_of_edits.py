@@ -335,7 +335,8 @@ APPLICATIONS: Final[dict[str, tuple[Application, list[Sent]]]] = {
             age=[-1, 150, 151],
             address=ADDRESSES,
             others=[[each] for each in ADDRESSES] + [[1, ADDRESS, {}]],
-            by_label=[{"a": each} for each in ADDRESSES] + [{"x": 1, "b": ADDRESS, "a": {}}],
+            by_label=[{"a": each} for each in ADDRESSES]
+            + [{"x": 1, "b": ADDRESS, "a": {}}, {"0": {}, "a": 1, "12": 3}],
         ),
     ),
     "strict": (_of_body(Strict), bodies({"a": "a"}, b=["x"], a=[1], inner=[*ADDRESSES, 5], c=[1])),
