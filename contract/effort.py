@@ -78,13 +78,20 @@ class Effort:
             raise Exceeded
         if not isinstance(value, list | Mapping):
             self._steps -= GLANCE
-            return self._part(node).is_valid(value)
+            return self._verdict(node, value)
         # Each member of a union may look at all of the value.
         breadth = self._breadth if _leads_on(node.value) else 1
         self._steps -= STEP + self._measured(value)[0] * breadth
-        verdict = self._part(node).is_valid(value)
+        verdict = self._verdict(node, value)
         self._verdicts[key] = value, verdict
         return verdict
+
+    def _verdict(self, node: "Node", value: Any) -> bool:
+        try:
+            return self._part(node).is_valid(value)
+        except ValueError:
+            # It cannot be compiled apart from what it stands in: the worst is assumed.
+            return False
 
     def reference(self, node: "Node", keyword: str) -> "Node | None":
         """As `Node.reference`, looked up once."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from time import monotonic
 from typing import Any, Final
-from urllib.parse import urljoin
+from urllib.parse import urldefrag, urljoin
 
 import jsonschema_rs
 from jsonschema_specifications import REGISTRY as METASCHEMAS
@@ -83,7 +83,7 @@ class Node:
         except (Unresolvable, TypeError, ValueError):
             # The library raises the latter two where a pointer leads on below a number, a text or null.
             return None
-        return Node(found.contents, _within(found.contents, found.resolver), is_target=True)
+        return Node(found.contents, found.resolver, is_target=True)
 
     def target(self) -> "Node":
         """The schema behind a chain of references that have no siblings to speak of."""
@@ -335,18 +335,28 @@ _OF_INSTANCES: Final = frozenset({"const", "enum", "default", "example", "exampl
 
 
 def _with_absolute_references(schema: Any, base_uri: str) -> Any:
-    """A copy of a schema whose references no longer depend on where it stands."""
+    """A copy of a schema whose references no longer depend on where it stands; `base_uri` is the schema's own."""
     if isinstance(schema, list):
-        return [_with_absolute_references(item, base_uri) for item in schema]
+        return [_below(item, base_uri) for item in schema]
     if not isinstance(schema, Mapping):
         return schema
-    if isinstance(schema.get("$id"), str):
-        base_uri = urljoin(base_uri, schema["$id"])
     return {
-        key: urljoin(base_uri, value)
+        key: _joined(base_uri, value)
         if key in ("$ref", "$dynamicRef") and isinstance(value, str)
         else value
         if key in _OF_INSTANCES
-        else _with_absolute_references(value, base_uri)
+        else _below(value, base_uri)
         for key, value in schema.items()
     }
+
+
+def _below(schema: Any, base_uri: str) -> Any:
+    """As `_with_absolute_references`, for what stands in a schema with this base."""
+    if isinstance(schema, Mapping) and isinstance(schema.get("$id"), str):
+        base_uri = _joined(base_uri, schema["$id"])
+    return _with_absolute_references(schema, base_uri)
+
+
+def _joined(base_uri: str, reference: str) -> str:
+    """RFC 3986 §5.2; the standard library does not resolve against a URN."""
+    return urldefrag(base_uri).url + reference if reference.startswith("#") else urljoin(base_uri, reference)

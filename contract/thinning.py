@@ -171,7 +171,8 @@ def thinned(schema: "Schema", value: Any, most: int) -> tuple[Any, bool]:
             if less is value or not effort.is_valid(schema.node, less):
                 effort.of(schema.node, less)
                 return less, thinning.cut
-        except RecursionError:
+        except (RecursionError, ValueError):
+            # Too deep, or a part that cannot be compiled apart from what it stands in.
             break
         except Exceeded:
             if effort.spent:

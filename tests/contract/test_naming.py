@@ -83,7 +83,7 @@ def test_faults_that_multiply_are_bounded(edited: Edited, case: str) -> None:
     )
     body = json.dumps({"name": "ab", "tree": value})
     waits: list[float] = []
-    done = threading.Event()
+    asking, done = threading.Event(), threading.Event()
 
     def ask() -> None:
         with edited.service.client() as client:
@@ -91,10 +91,12 @@ def test_faults_that_multiply_are_bounded(edited: Edited, case: str) -> None:
                 begun = time.monotonic()
                 answer = client.post(KEYS, json={"name": "a"})
                 waits.append(time.monotonic() - begun)
+                asking.set()
                 assert [fault["type"] for fault in faults_of(answer, 422)] == ["string_too_short"]
 
     other = threading.Thread(target=ask)
     other.start()
+    assert asking.wait(MAX_TIME)
     answers = []
     try:
         with edited.service.client() as client:
