@@ -64,5 +64,6 @@ class Run:
         Raises:
             Failed: an answer was lost or of the wrong status.
         """
-        load.apply(target, WARM_UP, connections, refused=refused)
+        # Never by a crowd: while a thousand connections are closed, some of the next wait for a second.
+        load.apply(target, WARM_UP, min(connections, CONNECTIONS), refused=refused)
         return load.apply(target, self.lab.seconds, connections, refused=refused)
