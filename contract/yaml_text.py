@@ -11,6 +11,11 @@ MAX_NODES: Final = 1_000_000
 """Values and keys of a file, what its aliases stand for counted each time: 600 bytes each while it is read."""
 
 
+_TOO_DEEP: Final = f"nested too deep: over {MAX_DEPTH} levels", "use $ref"
+_NESTED: Final = "maximum nesting depth"
+"""What libyaml says from its version 0.2.6 on, which looks ahead and gives up at a thousand levels."""
+
+
 class InvalidYAML(ValueError):
     """A text is no YAML, or goes beyond the bounds; `line` and `column` count from 1."""
 
@@ -49,7 +54,10 @@ def loads(source: bytes) -> Any:
         return _with_text_keys(yaml.load(source, Loader=_JSONSchemaLoader))  # noqa: S506 (a SafeLoader)
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or "not readable as YAML"
-        raise InvalidYAML(f"not YAML: {problem}", "mend the syntax", getattr(error, "problem_mark", None)) from None
+        mark = getattr(error, "problem_mark", None)
+        if _NESTED in problem:
+            raise InvalidYAML(*_TOO_DEEP, mark) from None
+        raise InvalidYAML(f"not YAML: {problem}", "mend the syntax", mark) from None
 
 
 def check_bounds(source: bytes) -> None:
@@ -72,7 +80,7 @@ def check_bounds(source: bytes) -> None:
             nodes += 1
             opened.append((event.anchor, nodes - 1))
             if len(opened) > MAX_DEPTH:
-                raise InvalidYAML(f"nested too deep: over {MAX_DEPTH} levels", "use $ref", event.start_mark)
+                raise InvalidYAML(*_TOO_DEEP, event.start_mark)
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, before = opened.pop()
             if anchor is not None:
