@@ -1,15 +1,16 @@
 """Documents in which the ways to be wrong multiply: naming the faults stays bounded, and nobody else waits."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 
 from editing import DOCUMENT, Edited
+from meanwhile import others_ask
 from running import KEYS, faults_of, running
 
 DEPTH: Final = 190
@@ -82,34 +83,19 @@ def test_faults_that_multiply_are_bounded(edited: Edited, case: str) -> None:
         [("add", "/components/schemas/T", schema), ("add", "/components/schemas/ApiKeyCreate/properties/tree", AGAIN)]
     )
     body = json.dumps({"name": "ab", "tree": value})
-    waits: list[float] = []
-    asking, done = threading.Event(), threading.Event()
 
-    def ask() -> None:
-        with edited.service.client() as client:
-            while not done.is_set():
-                begun = time.monotonic()
-                answer = client.post(KEYS, json={"name": "a"})
-                waits.append(time.monotonic() - begun)
-                asking.set()
-                assert [fault["type"] for fault in faults_of(answer, 422)] == ["string_too_short"]
+    def ask(client: httpx.Client) -> None:
+        answer = client.post(KEYS, json={"name": "a"})
+        assert [fault["type"] for fault in faults_of(answer, 422)] == ["string_too_short"]
 
-    other = threading.Thread(target=ask)
-    other.start()
-    assert asking.wait(MAX_TIME)
     answers = []
-    try:
-        with edited.service.client() as client:
-            for _ in range(2):
-                begun = time.monotonic()
-                answers.append(client.post(KEYS, content=body, headers={"Content-Type": "application/json"}))
-                assert time.monotonic() - begun < MAX_TIME
-    finally:
-        done.set()
-        other.join()
+    with others_ask(edited.service, ask) as waits, edited.service.client() as client:
+        for _ in range(2):
+            begun = time.monotonic()
+            answers.append(client.post(KEYS, content=body, headers={"Content-Type": "application/json"}))
+            assert time.monotonic() - begun < MAX_TIME
     assert faults_of(answers[0], 422)[0]["loc"][0] == "body"
     assert answers[0].content == answers[1].content
-    assert waits
     assert max(waits) < MAX_WAIT
 
 

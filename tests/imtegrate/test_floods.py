@@ -1,13 +1,12 @@
 """Requests with very many faults, on a running `imtegrate serve`: the answer is bounded, and others are served."""
 
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 import httpx
 import pytest
 
+from meanwhile import others_ask
 from running import KEYS, Serving, faults_of, memory_of, serve
 
 MAX_FAULTS: Final = 10_000
@@ -55,24 +54,8 @@ def test_a_flood_of_faults_holds_nobody_up(flooded: Serving, case: str) -> None:
     """While a megabyte of faults is judged, again and again, others are answered; the answers are small."""
     post(flooded, FLOODS[case])
     before = memory_of(flooded.running.process.pid)
-    waits: list[float] = []
-    done = threading.Event()
-
-    def ask() -> None:
-        with flooded.running.client() as client:
-            while not done.is_set():
-                begun = time.monotonic()
-                assert client.get("/healthz").status_code == 200
-                waits.append(time.monotonic() - begun)
-
-    other = threading.Thread(target=ask)
-    other.start()
-    try:
+    with others_ask(flooded.running) as waits:
         answers = [post(flooded, FLOODS[case]) for _ in range(3)]
-    finally:
-        done.set()
-        other.join()
-    assert waits
     assert max(waits) < MAX_WAIT
     for answer in answers:
         assert faults_of(answer, 422)

@@ -4,8 +4,6 @@ The operations have no function: what the document admits is 501, as requests ar
 """
 
 import json
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +11,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from meanwhile import others_ask
 from running import Running, memory_of, running
 
 ADMITTED: Final = 501
@@ -188,26 +187,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.mark.parametrize("case", FLOODS)
 def test_a_flood_of_parts_holds_nobody_up(service: Running, case: str) -> None:
     """It is answered as the document says, and others are answered meanwhile."""
-    waits: list[float] = []
-    asking, done = threading.Event(), threading.Event()
-
-    def ask() -> None:
-        with service.client() as client:
-            while not done.is_set():
-                begun = time.monotonic()
-                assert client.get("/healthz").status_code == 200
-                waits.append(time.monotonic() - begun)
-                asking.set()
-                time.sleep(0.005)
-
-    other = threading.Thread(target=ask)
-    other.start()
-    assert asking.wait(MAX_WAIT)
-    try:
+    with others_ask(service) as waits:
         answer = FLOODS[case].send(service)
-    finally:
-        done.set()
-        other.join()
     assert answer.status_code == FLOODS[case].status, answer.text[:200]
     assert answer.json()["detail"]
     assert max(waits) < MAX_WAIT

@@ -7,8 +7,6 @@ import asyncio
 import json
 import re
 import sqlite3
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +17,7 @@ import httpx
 import pytest
 
 from editing import patched
+from meanwhile import others_ask
 from running import DOCUMENT, KEYS, Serving, create_organisation, faults_of, running
 
 MAX_GROWTH: Final = 150 << 20
@@ -122,23 +121,8 @@ def test_a_flood_of_values_holds_nobody_up(edited: Serving, case: str) -> None:
     """The verdict is the document's, in bounded time and memory; others are answered, and nothing fails inside."""
     sent, status = FLOODS[case]
     before = resident(edited)
-    waits: list[float] = []
-    done = threading.Event()
-
-    def ask() -> None:
-        with edited.running.client() as client:
-            while not (done.is_set() and waits):
-                begun = time.monotonic()
-                assert client.get("/healthz").status_code == 200
-                waits.append(time.monotonic() - begun)
-
-    other = threading.Thread(target=ask)
-    other.start()
-    try:
+    with others_ask(edited.running) as waits:
         answer = post(edited, *sent)
-    finally:
-        done.set()
-        other.join()
     if status == 201:
         assert answer.status_code == 201, answer.text[:200]
     else:
