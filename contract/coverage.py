@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import jsonschema_rs
 
 from contract.dialect import Direction
+from contract.fields import index
 from contract.keywords import Judge, judge_of
 from contract.media import Content, without_bytes
 from contract.objects import Key, Thing
@@ -231,7 +232,7 @@ class Coverage:
         return Raw(
             path=dict(zip(names, match.groups(), strict=True)) if match else {},
             query=pairs_of(split.query),
-            headers=exchange.headers,
+            headers=index(exchange.headers),
             cookies=[pair for cookie in cookies for pair in pairs_of(cookie, ";")],
         )
 

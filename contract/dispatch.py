@@ -13,7 +13,8 @@ from contract.operation import ResponseHeader
 from contract.problem import InternalServerError, NotImplementedYet
 from contract.request import KEY, Receive, Request, Scope, Send
 from contract.schema import Schema
-from contract.sending import Headers, send_answer
+from contract.sending import send_answer
+from contract.shortcut import Headers
 from contract.wire import header_text
 from contract.xml_text import dumps as xml_text_of
 from contract.xml_text import is_xml
@@ -174,18 +175,17 @@ def _text_of(plan: _Plan, bound: Bound, answer: Answer) -> bytes:
             faults = [f"{'/'.join(map(str, error.loc))}: {error.type}" for error in schema.errors(judged, ("answer",))]
             logger.error("%s: its answer breaks the document: %s", bound.operation.operation_id, "; ".join(faults))
             raise InternalServerError
-    media_type = plan.first[0][1].decode("latin-1") if plan.first else ""
-    return _written(value, media_type, schema, is_json=plan.is_json)
+    if plan.is_json:
+        return json_text.dumps(value)
+    return _written(value, plan.first[0][1].decode("latin-1") if plan.first else "", schema)
 
 
 def text_of(value: Any, entry: MediaType) -> bytes:
     """The text of a value as a media type: JSON; bytes and text as they are; XML; else as JSON writes it."""
-    return _written(value, entry.range, entry.schema, is_json=entry.is_json)
+    return json_text.dumps(value) if entry.is_json else _written(value, entry.range, entry.schema)
 
 
-def _written(value: Any, media_type: str, schema: Schema | None, *, is_json: bool) -> bytes:
-    if is_json:
-        return json_text.dumps(value)
+def _written(value: Any, media_type: str, schema: Schema | None) -> bytes:
     if isinstance(value, bytes):
         return value
     if is_xml(essence(media_type)):

@@ -1,8 +1,10 @@
 """What a request brings, undecoded: path, query, headers and cookies; and how their percent-encoding is undone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import Any, Final
 from urllib.parse import unquote, unquote_plus
+
+from contract.fields import Fields
 
 Pairs = Sequence[tuple[str, str]]
 """Names and values as they stand in a query, a cookie header or a form: names decoded, values not yet."""
@@ -12,15 +14,22 @@ class NotText(ValueError):
     """Percent-encoded bytes are not UTF-8 (RFC 3986 §2.5)."""
 
 
-@dataclass(slots=True)
+_NOTHING: Final[Mapping[Any, Any]] = {}
+
+
 class Raw:
     """What a request brings, undecoded."""
 
-    path: Mapping[str, str] = field(default_factory=dict)
-    query: Pairs = ()
-    headers: Sequence[tuple[bytes, bytes]] = ()
-    cookies: Pairs = ()
-    _by_name: dict[str, list[str]] | None = field(default=None, init=False, repr=False)
+    __slots__ = ("_by_name", "cookies", "headers", "path", "query")
+
+    def __init__(
+        self, path: Mapping[str, str] = _NOTHING, query: Pairs = (), headers: Fields = _NOTHING, cookies: Pairs = ()
+    ) -> None:
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.cookies = cookies
+        self._by_name: dict[str, list[str]] | None = None
 
     def in_query(self, name: str) -> Sequence[str]:
         """The values of a name in the query or form: looked up, as many names may be asked for among many pairs."""

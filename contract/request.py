@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from contract.fields import fields_of
+
 if TYPE_CHECKING:
     from contract.binding import Bound
     from contract.operation import Operation
@@ -23,11 +25,24 @@ REQUEST_ID: Final = "contract.request_id"
 class Request:
     """One request; made by routing, filled by the steps behind it, given to the handler that asks for it."""
 
-    __slots__ = ("_admitted", "body", "bound", "claim", "parameters", "path_values", "scope", "security", "state")
+    __slots__ = (
+        "_admitted",
+        "body",
+        "bound",
+        "claim",
+        "fields",
+        "parameters",
+        "path_values",
+        "scope",
+        "security",
+        "state",
+    )
 
     def __init__(self, scope: Scope, bound: "Bound", path_values: dict[str, str], state: Any) -> None:
         self.scope = scope
         """The ASGI scope (ASGI 3, HTTP connection scope)."""
+        self.fields = fields_of(scope)
+        """The header fields by name, in lower case."""
         self.bound = bound
         self.path_values = path_values
         """Values of the path's template, percent-encoded as they came."""
@@ -72,7 +87,7 @@ class Request:
 
     def headers(self, name: bytes) -> Sequence[bytes]:
         """Every value of a header; `name` in lower case."""
-        return [value for key, value in self.scope["headers"] if key == name]
+        return self.fields.get(name, ())
 
     def __repr__(self) -> str:
         # Headers, parameters and bodies may hold secrets.

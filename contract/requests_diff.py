@@ -181,7 +181,8 @@ def _kept(old: _Sited, new: _Sited, operation: Operation) -> Found:
         if raw is None:
             return None
         was = before.read(raw)
-        seen = replace(raw, path=dict.fromkeys([after.name], raw.path[before.name]) if raw.path else {})
+        path = {after.name: raw.path[before.name]} if raw.path else {}
+        seen = Raw(path, raw.query, raw.headers, raw.cookies)
         try:
             found = after.read(seen)
         except (Malformed, NotText):

@@ -5,7 +5,7 @@ The only module that imports connexion. What it relies on there is held by `test
 
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -74,6 +74,15 @@ class Specification31(OpenAPISpecification):  # type: ignore[misc]  # connexion 
         self._base_path = base_path
 
 
+class Middleware31(ConnexionMiddleware):  # type: ignore[misc]  # connexion is untyped
+    """Connexion's stack, built at start."""
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one request; Connexion's own leaves word for Starlette's router, which is not asked here."""
+        answered: Awaitable[None] = self.app(scope, receive, send)
+        return answered
+
+
 class BoundResolver(Resolver):  # type: ignore[misc]  # connexion is untyped
     """Resolves operationIds to the functions that `contract.binding` has bound."""
 
@@ -118,7 +127,7 @@ class Routing(RoutingMiddleware):  # type: ignore[misc]  # connexion is untyped
                 bound = self._bound[route.endpoint.operation_id]
                 self._add(mount.path + bound.operation.path, bound)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Route one request."""
         path = scope["path"]
         methods = self._static.get(path)
@@ -132,8 +141,7 @@ class Routing(RoutingMiddleware):  # type: ignore[misc]  # connexion is untyped
             if found is None and (beside := self._beside.get(path)) is not None:
                 if scope["method"] not in ("GET", "HEAD"):
                     raise MethodNotAllowed(("GET", "HEAD"))
-                await beside(scope, receive, send)
-                return
+                return beside(scope, receive, send)
             methods = found
         if methods is None:
             raise NotFound
@@ -141,7 +149,8 @@ class Routing(RoutingMiddleware):  # type: ignore[misc]  # connexion is untyped
         if bound is None:
             raise MethodNotAllowed(list(methods))
         scope[KEY] = Request(scope, bound, values, self._state)
-        await self.app(scope, receive, send)
+        answered: Awaitable[None] = self.app(scope, receive, send)
+        return answered
 
     def _add(self, template: str, bound: Bound) -> None:
         if _TEMPLATE.search(template) is None:
@@ -233,7 +242,7 @@ def build_connexion(
 ) -> ASGIApp:
     """Connexion's stack: `outer` middlewares, its routing, `inner` ones, and `dispatch` at the end."""
     routing = partial(Routing, bound=bound, beside=beside, state=state, lenient=lenient)
-    middleware = ConnexionMiddleware(dispatch, middlewares=[*outer, routing, *inner])
+    middleware = Middleware31(dispatch, middlewares=[*outer, routing, *inner])
     middleware.apis.append(API(Specification31(contract), base_path=None, resolver=BoundResolver(bound)))
     # Connexion would build the stack with the first request; what is wrong with it is to be known at start.
     middleware.app, middleware.middleware_stack = middleware._build_middleware_stack()  # noqa: SLF001

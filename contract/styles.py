@@ -71,7 +71,7 @@ def compile_read(
 def _text_of(source: "Source") -> Read:
     def read(raw: Raw) -> Any:
         texts = source(raw)
-        return ",".join(texts) if texts else MISSING
+        return (texts[0] if len(texts) == 1 else ",".join(texts)) if texts else MISSING
 
     return read
 
@@ -108,7 +108,7 @@ def _from_query(name: str) -> Source:
 
 def _from_headers(name: str) -> Source:
     wanted = name.lower().encode("latin-1", "replace")
-    return lambda raw: [value.decode("latin-1") for key, value in raw.headers if key == wanted]
+    return lambda raw: [value.decode("latin-1") for value in raw.headers.get(wanted, ())]
 
 
 def _from_cookies(name: str) -> Source:

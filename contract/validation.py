@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from contract.binding import Bound
-from contract.body import BodyReader
+from contract.body import read_body
 from contract.defaults import default_of
 from contract.findings import Findings
 from contract.media import MAY_BE_JSON, MediaType, essence, is_json, without_bytes
@@ -20,6 +20,7 @@ from contract.problem import (
 )
 from contract.raw import NotText, Raw, pairs_of
 from contract.request import KEY, ASGIApp, Receive, Request, Scope, Send
+from contract.shortcut import shortcut_of
 from contract.styles import MISSING
 
 MAX_BODY_SIZE: Final = 1 << 20
@@ -51,9 +52,8 @@ class Validation:
         if bound.guard is not None:
             # What it can tell by the headers, it tells at once; nothing is looked up before it has to be.
             request.claim = bound.guard.claim(request)
-        reader = BodyReader(receive, self._max_body_size)
         try:
-            text = b"" if body is None else await self._read(request, body, reader)
+            text = b"" if body is None else await self._read(request, body, receive)
             findings = self._judge(request, bound, body, text)
             if findings:
                 await request.admit()
@@ -62,25 +62,30 @@ class Validation:
             # Who may not call is told that, and nothing of what is wrong with the request.
             await request.admit()
             raise
-        finally:
-            reader.close()
         await self._app(scope, receive, send)
 
-    async def _read(self, request: Request, body: Body, reader: BodyReader) -> bytes:
+    async def _read(self, request: Request, body: Body, receive: Receive) -> bytes:
         """The body, of a media type that the document has."""
-        framing = _Framing(request)
-        if framing.length > self._max_body_size or framing.waits or not reader.peek():
+        fields = request.fields
+        media_type = fields[b"content-type"][-1] if b"content-type" in fields else b""
+        length = int(fields[b"content-length"][-1]) if b"content-length" in fields else 0
+        shortcut = shortcut_of(request.scope)
+        text = shortcut.take(receive) if shortcut is not None and length <= self._max_body_size else None
+        # A body of a few hundred bytes comes in one packet with its head: nearly every request is complete here. Who
+        # waits for a word before sending it (RFC 9110 §10.1.1) is looked up before that is given, as all others are.
+        if text is None or b"expect" in fields:
             await request.admit()
-        if framing.encoded:
+        if b"content-encoding" in fields and fields[b"content-encoding"][-1].strip().lower() not in (b"", b"identity"):
             raise UnsupportedContentEncoding
-        if framing.length > 0 and (framing.media_type is None or body.content.find(framing.media_type) is None):
+        if (length > 0 or text) and body.content.find(media_type) is None:
             raise UnsupportedMediaType(body.content.ranges)
-        if framing.length > self._max_body_size:
+        if length > self._max_body_size or (text is not None and len(text) > self._max_body_size):
             raise ContentTooLarge(self._max_body_size)
-        text = reader.whole if reader.complete else await reader.read()
-        if text and (framing.media_type is None or body.content.find(framing.media_type) is None):
+        if text is None:
+            text = await read_body(receive, self._max_body_size)
+        if text and length == 0 and body.content.find(media_type) is None:
             raise UnsupportedMediaType(body.content.ranges)
-        request.body = framing.media_type
+        request.body = media_type
         return text
 
     async def _named(self, findings: Findings, size: int) -> list[ValidationError]:
@@ -112,36 +117,13 @@ def _size_of_text(request: Request) -> int:
     return len(scope["raw_path"] or b"") + len(scope["query_string"]) + sum(len(value) for _, value in scope["headers"])
 
 
-class _Framing:
-    """What the headers say of the body (RFC 9110 §8, RFC 9112 §6)."""
-
-    __slots__ = ("encoded", "length", "media_type", "waits")
-
-    def __init__(self, request: Request) -> None:
-        self.media_type: bytes | None = None
-        self.length = 0
-        """0 also where it is not said."""
-        self.encoded = False
-        self.waits = False
-        """Whether the client asked to be told before it sends the body (RFC 9110 §10.1.1)."""
-        for name, value in request.scope["headers"]:
-            if name == b"content-type":
-                self.media_type = value or None
-            elif name == b"content-length":
-                self.length = int(value)
-            elif name == b"content-encoding":
-                self.encoded = value.strip().lower() not in (b"", b"identity")
-            elif name == b"expect":
-                self.waits = True
-
-
 def _take_parameters(request: Request, bound: Bound, findings: Findings) -> dict[str, Any]:
     scope = request.scope
     try:
         raw = Raw(
             path=request.path_values,
             query=pairs_of(scope["query_string"].decode("latin-1")) if scope["query_string"] else (),
-            headers=scope["headers"],
+            headers=request.fields,
             cookies=_cookies(request) if bound.operation.reads_cookies else (),
         )
     except NotText:

@@ -36,7 +36,7 @@ def write_parameter(said: Mapping[str, Any], value: JSON, read_as: str) -> Raw |
     if location == "header":
         if not text or text != text.strip() or any(ord(char) not in _PRINTABLE for char in text):
             return None
-        return Raw(headers=[(name.lower().encode("latin-1", "replace"), text.encode())])
+        return Raw(headers={name.lower().encode("latin-1", "replace"): [text.encode()]})
     return Raw(query=pairs) if location == "query" else Raw(cookies=pairs)
 
 

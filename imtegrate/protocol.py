@@ -3,23 +3,26 @@
 Whatever is refused here ends its connection: where the next request would begin is not known (RFC 9112 §11.2).
 """
 
-from asyncio import Task, Transport, get_running_loop
-from functools import partial
+from asyncio import Transport, get_running_loop
+from collections import deque
+from functools import lru_cache
 from http import HTTPStatus
 from math import inf
 from typing import Any, Final, cast
+from urllib.parse import unquote
 
 import httptools
 import uvicorn
-from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn._types import ASGI3Application, ASGIVersions, HTTPScope
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 
 from contract import Problem
 from contract.problem import RequestTimeout, render
 from contract.request import REQUEST_ID
-from contract.sending import EXTENSION, REQUEST_ID_HEADER, STATUS
-from imtegrate.answering import answer_whole
+from contract.sending import REQUEST_ID_HEADER, STATUS
+from imtegrate.cycle import Cycle
 from imtegrate.gathering import Gathering, outbox_of
 from imtegrate.limits import (
     MAX_FIELDS,
@@ -44,6 +47,10 @@ _ONE_HOST: Final = "There should be one Host (RFC 9112, section 3.2)."
 _FRAMING: Final = frozenset({b"expect", b"host", b"transfer-encoding"})
 _UNTOLD: Final = Refusals()
 _LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
+_SHORT: Final = 128
+"""Bytes of a path that is worth keeping as it was read: it comes again."""
+
+_ASGI: Final[ASGIVersions] = {"version": "3.0", "spec_version": "2.3"}
 
 
 class Config(uvicorn.Config):
@@ -54,6 +61,10 @@ class Config(uvicorn.Config):
 
 class Protocol(HttpToolsProtocol):
     """One connection."""
+
+    cycle: Cycle
+    """Of the request that came last; none before the first."""
+    pipeline: deque[tuple[Cycle, ASGI3Application]]  # type: ignore[assignment] # of our cycles
 
     def __init__(self, config: uvicorn.Config, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
@@ -147,7 +158,9 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The first byte of a request is here."""
-        super().on_message_begin()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
         self._arriving = self._in_head = True
         self._has_head = self._has_host = False
         self._stalled_size = self._packet_size
@@ -177,21 +190,22 @@ class Protocol(HttpToolsProtocol):
         if not self.url.startswith(b"/"):
             self.url, host = read_target(self.parser.get_method(), self.url)
             self.headers[:] = [(b"host", host), *(field for field in self.headers if field[0] != b"host")]
-        before = self.cycle
-        super().on_headers_complete()
         self._in_head = False
-        if self.cycle is not before:
-            extensions: dict[str, Any] = {EXTENSION: partial(answer_whole, self.cycle)}
-            self.scope["extensions"] = extensions
+        self._begin()
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body is here."""
         self._stalled_size = self._packet_size
-        super().on_body(body)
+        cycle = self.cycle
+        if not cycle.response_complete and cycle.arrive(body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         """The last byte of a request is here."""
-        super().on_message_complete()
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
         self._arriving = self._has_head = False
         self._settle()
 
@@ -212,20 +226,33 @@ class Protocol(HttpToolsProtocol):
         else:
             self._settle()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Have the application answer a request."""
-        task = self.loop.create_task(cycle.run_asgi(app))
-        task.add_done_callback(partial(self._let_go, cycle))
-        self.tasks.add(task)
-
-    def _let_go(self, cycle: RequestResponseCycle, task: Task[None]) -> None:
-        """Forget a request that is done with.
-
-        Its scope leads to what leads back to it: it would wait for the garbage collector, and the next request find no
-        memory that the processor still has at hand.
-        """
-        self.tasks.discard(task)
-        cycle.scope.clear()  # type: ignore[attr-defined] # a TypedDict, which nobody reads any more
+    def _begin(self) -> None:
+        """Have the application answer a request whose head is whole, once those before it are answered."""
+        read = _read_again if len(self.url) <= _SHORT and b"?" not in self.url else _read
+        path, raw_path, query = read(self.url)
+        version = self.parser.get_http_version()
+        scope: HTTPScope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "method": self.parser.get_method().decode("ascii"),
+            "scheme": self.scheme,  # type: ignore[typeddict-item] # set when the connection is made
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "root_path": "",
+            "headers": self.headers,
+            "client": self.client,
+            "server": self.server,
+            "state": self.app_state.copy(),
+        }
+        before = self.cycle
+        self.cycle = Cycle(self, scope, keep_alive=version != "1.0" and self.parser.should_keep_alive())
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def _settle(self) -> None:
         """Set the deadline anew, where no request is arriving."""
@@ -336,3 +363,18 @@ class _Body:
             self._protocol.on_message_complete()
             self._protocol.end_reading()
             self._protocol = None
+
+
+def _read(target: bytes) -> tuple[str, bytes, bytes]:
+    """The path of a target, decoded and as it came, and its query.
+
+    Raises:
+        httptools.HttpParserInvalidURLError: it has none.
+    """
+    parsed = httptools.parse_url(target)
+    raw_path: bytes = parsed.path
+    path = raw_path.decode("ascii")
+    return unquote(path) if "%" in path else path, raw_path, parsed.query or b""
+
+
+_read_again: Final = lru_cache(maxsize=256)(_read)

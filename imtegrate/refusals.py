@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from contract.request import REQUEST_ID
+from contract.sending import REQUEST_ID_HEADER
 from imtegrate.logs import MEMBERS, SCOPE
 from imtegrate.metrics import Metrics
 from imtegrate.request_ids import sane_id_of
@@ -45,4 +46,5 @@ class Refusals:
 
 def id_for(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The id of a refused request: the client's if that is sane, a new one otherwise."""
-    return sane_id_of(headers) or secrets.token_hex(_ID_SIZE)
+    asked = [value for name, value in headers if name == REQUEST_ID_HEADER]
+    return sane_id_of(asked) or secrets.token_hex(_ID_SIZE)

@@ -4,7 +4,8 @@ from hashlib import sha256
 from typing import Final
 
 from contract.request import Receive, Scope, Send
-from contract.sending import Headers, send_answer
+from contract.sending import send_answer
+from contract.shortcut import Headers
 
 _DIGITS: Final = 32
 """Hexadecimal digits of SHA-256 in an entity tag: 128 bits tell any two representations apart."""

@@ -2,10 +2,11 @@
 
 import os
 import re
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from contract import ASGIApp
+from contract.fields import fields_of
 from contract.request import REQUEST_ID, Receive, Scope, Send
 from contract.sending import REQUEST_ID_HEADER
 
@@ -35,44 +36,38 @@ class RequestIds:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._pool = ""
+        self._pool, self._used = "", 0
         # A child that kept the pool would give its parent's ids.
         os.register_at_fork(after_in_child=self._empty)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request: with the client's id if that is sane, with one of ours otherwise."""
-        asked = parents = 0
-        request_id = trace_id = None
-        for name, value in scope["headers"]:
-            if name == REQUEST_ID_HEADER:
-                asked += 1
-                request_id = value
-            elif name == b"traceparent":
-                parents += 1
-                trace_id = trace_of(value)
-        if asked == 1 and request_id is not None and _SANE.fullmatch(request_id) is not None:
-            scope[REQUEST_ID] = request_id.decode("ascii")
+        fields = fields_of(scope)
+        asked = sane_id_of(fields.get(REQUEST_ID_HEADER, ()))
+        if asked is not None:
+            scope[REQUEST_ID] = asked
         elif REQUEST_ID not in scope:
             # The server has given one to a request that it refused while the body came.
             scope[REQUEST_ID] = self._make()
+        parents = fields.get(b"traceparent", ())
         # Several are as good as none (§3.2.1 has one).
-        if parents == 1 and trace_id is not None:
+        if len(parents) == 1 and (trace_id := trace_of(parents[0])) is not None:
             scope[TRACE_ID] = trace_id
         return self._app(scope, receive, send)
 
     def _make(self) -> str:
-        if len(self._pool) < _DIGITS:
-            self._pool = os.urandom(POOL_SIZE).hex()
-        made, self._pool = self._pool[:_DIGITS], self._pool[_DIGITS:]
-        return made
+        start = self._used
+        if start == len(self._pool):
+            self._pool, start = os.urandom(POOL_SIZE).hex(), 0
+        self._used = start + _DIGITS
+        return self._pool[start : self._used]
 
     def _empty(self) -> None:
-        self._pool = ""
+        self._pool, self._used = "", 0
 
 
-def sane_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The id that a client gave its request; None if there is none, or several, or it is not sane."""
-    asked = [value for name, value in headers if name == REQUEST_ID_HEADER]
+def sane_id_of(asked: Sequence[bytes]) -> str | None:
+    """The id that a client asked for, by the values of the header field; None for none, several, and no sane one."""
     return asked[0].decode("ascii") if len(asked) == 1 and _SANE.fullmatch(asked[0]) is not None else None
 
 

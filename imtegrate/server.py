@@ -135,6 +135,7 @@ def _config(
     config = Config(
         make_app,
         factory=True,
+        interface="asgi3",  # not left to be guessed, as only functions that are `async` are known for it
         workers=workers,
         lifespan=lifespan,
         loop="uvloop",

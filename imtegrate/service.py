@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -248,16 +248,16 @@ class Service:
             for news in self._news:
                 news.reloaded(before.contract, edition.contract)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
         """Serve one connection of ASGI."""
         if scope["type"] == "http":
             assert self._app is not None  # the server starts the lifespan first
-            await self._app(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._live(scope, receive, send)
-        else:
-            # WebSockets: nothing of the document asks for one.
-            await send({"type": "websocket.close", "code": 1000})
+            return self._app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            return self._live(scope, receive, send)
+        # WebSockets: nothing of the document asks for one.
+        closed: Awaitable[None] = send({"type": "websocket.close", "code": 1000})
+        return closed
 
     async def _live(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI 3, lifespan protocol; what it puts into the state is there for every connection."""

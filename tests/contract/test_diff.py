@@ -1110,7 +1110,7 @@ def test_what_is_safe_is_read(pair: tuple[Any, Any], manner: tuple[str, str, boo
         raws = {
             "query": Raw(query=pairs_of(f"p={text}&a={more}&p[a]={text}&b=1")),
             "path": Raw(path={"p": text}),
-            "header": Raw(headers=[(b"p", text.encode())]),
+            "header": Raw(headers={b"p": [text.encode()]}),
             "cookie": Raw(cookies=pairs_of(f"p={text};a={more}", ";")),
         }
         for raw in (raws[location], Raw(query=pairs_of(f"p={text}")) if location == "query" else raws[location]):

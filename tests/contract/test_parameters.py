@@ -88,7 +88,7 @@ def raw(location: str, text: str) -> Raw:
     if location == "query":
         return Raw(query=pairs_of(text))
     if location == "header":
-        return Raw(headers=[(b"color", text.encode())])
+        return Raw(headers={b"color": [text.encode()]})
     return Raw(cookies=pairs_of(text, ";"))
 
 

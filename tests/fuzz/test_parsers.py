@@ -226,7 +226,7 @@ def parameters(tmp_path_factory: pytest.TempPathFactory) -> list[Parameter]:
 @example("%7B%22R%22%3A1%7D")
 def test_parameters(parameters: list[Parameter], text: str) -> None:
     """Whatever stands where a parameter is to be, each style reads a value that its schema takes, or tells a fault."""
-    raw = Raw(path={"color": text}, headers=[(b"color", sent(text))])
+    raw = Raw(path={"color": text}, headers={b"color": [sent(text)]})
     with suppress(NotText):
         raw.query = pairs_of(text)
     with suppress(NotText):
