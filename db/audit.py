@@ -41,6 +41,17 @@ class Event:
     """Why it was refused."""
 
 
+@dataclass(slots=True)
+class Origin:
+    """Where a request came from. With the key that it made, it is all that the event `KEY_CREATED` tells."""
+
+    address: str = ""
+    """Of the client."""
+    request_id: str = ""
+    document: bytes | None = None
+    """SHA-256 of the document in force (FIPS 180-4)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A decision against a request: `error` is raised where it is awaited, once `event` is kept."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from db.audit import Event, Refused
@@ -12,15 +13,17 @@ from db.keys import Caller, NewKey
 Row = tuple[Any, ...]
 """Columns as the engine's driver takes them."""
 
-Decide = Callable[[Caller | None], NewKey | Caller | Refused]
-"""Judges a caller, None if there is no such key, or no longer: what to insert, or whom to let in, or why not."""
+Decide = Callable[[Caller | None, datetime], NewKey | Caller | Refused]
+"""Judges a caller, None if there is no such key, or no longer: what to insert, or whom to let in, or why not.
+
+It is told the moment too, the same for all that is decided together."""
 
 
 class Encoder(Protocol):
     """How an engine keeps things."""
 
     def key_row(self, key: NewKey) -> Row:
-        """Give the columns `INSERTED`."""
+        """Give the columns `INSERTED`, and those of its origin."""
         ...
 
     def event_row(self, event: Event) -> Row:
@@ -50,25 +53,22 @@ class Request:
         self.row: Row | None = None
         """Of the new key."""
         self.event: Row | None = None
-        """Of the event to record."""
+        """Of the event to record; a new key's is made of the key."""
 
     @property
     def writes(self) -> bool:
         """There is something to insert."""
         return self.row is not None or self.event is not None
 
-    def judge(self, encoder: Encoder) -> None:
+    def judge(self, encoder: Encoder, moment: datetime) -> None:
         """Have `decide` decide on the caller; what it raises, or cannot be encoded, is this request's alone."""
         assert self.decide is not None
         try:
-            outcome = self.decide(None if self.known is None else self.known.caller)
-            event = None
+            outcome = self.decide(None if self.known is None else self.known.caller, moment)
             if isinstance(outcome, NewKey):
                 self.row = encoder.key_row(outcome)
-                event = outcome.event
             elif isinstance(outcome, Refused):
-                event = outcome.event
-            self.event = None if event is None else encoder.event_row(event)
+                self.event = encoder.event_row(outcome.event)
             self.outcome = outcome
         except StopIteration as error:
             # No future takes one (PEP 479).
@@ -114,6 +114,7 @@ class Batch:
 
     def prepare(self, guesses: Guesses, encoder: Encoder) -> bool:
         """Decide what can be decided by guess; whether there is anything for the database to do."""
+        moment = datetime.now(UTC)
         for request in self.requests:
             if request.future.done():
                 continue
@@ -121,10 +122,10 @@ class Batch:
                 assert request.digest is not None  # only what is told has none
                 self.lookups.add(request.digest)
                 continue
-            request.judge(encoder)
+            request.judge(encoder, moment)
             if request.error is not None:
                 settle(request, request.error)
-            elif request.writes:
+            elif request.row is not None or request.event is not None:
                 self.writes.append(request)
             elif request.told:
                 settle(request, None)

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+from asyncpg.pgproto import pgproto
+
+_BYTES: Final = 16
 _RANDOM_BITS: Final = 74
 """rand_a (12 bits) and rand_b (62), taken as one number (RFC 9562 §5.7)."""
 _RANDOM_BYTES: Final = 10
@@ -46,7 +49,7 @@ class Generator:
                     self._random &= (1 << _RANDOM_BITS) - 1
             random = self._random
             rand_a, rand_b = random >> _RAND_B_BITS, random & _RAND_B_MASK
-            return UUID(int=self._millisecond << 80 | _VERSION | rand_a << 64 | _VARIANT | rand_b)
+            return uuid_of((self._millisecond << 80 | _VERSION | rand_a << 64 | _VARIANT | rand_b).to_bytes(_BYTES))
 
     def _take(self, count: int) -> int:
         start = self._used
@@ -54,6 +57,15 @@ class Generator:
             self._pool, start = os.urandom(_POOL_BYTES), 0
         self._used = start + count
         return int.from_bytes(self._pool[start : self._used])
+
+
+def uuid_of(value: str | bytes) -> UUID:
+    """A UUID of its text or its 16 bytes: asyncpg's, which is made and written in a fifth of the time.
+
+    It is equal to the standard library's, and an instance of it.
+    """
+    made: UUID = pgproto.UUID(value)
+    return made
 
 
 _generator = Generator()

@@ -1,7 +1,7 @@
 """API keys: what is kept of them, and the statements for administration. `unit_of_work` serves the requests."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, Literal
@@ -9,7 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from db.audit import Event, record
+from db.audit import Event, Origin, record
 from db.tables import API_KEYS
 
 KeyState = Literal["active", "revoked", "expired"]
@@ -49,8 +49,8 @@ class NewKey:
     """Members of the request that have no column of their own."""
     created_at: datetime
     """Aware."""
-    event: Event | None = None
-    """What the audit trail tells of it, kept with it."""
+    origin: Origin = field(default_factory=Origin)
+    """Of the request that makes it."""
     expires_at: datetime | None = None
     rotated_from: UUID | None = None
     """The key whose successor it is."""
@@ -129,8 +129,8 @@ _KEPT: Final[sa.Select[Any]] = sa.select(
 )
 
 
-def insert_key(connection: sa.Connection, key: NewKey) -> None:
-    """Insert one key.
+def insert_key(connection: sa.Connection, key: NewKey, event: Event) -> None:
+    """Insert one key, and the event that tells of it.
 
     Raises:
         sqlalchemy.exc.IntegrityError: its id, prefix or digest is taken, or there is no such organisation.
@@ -150,8 +150,7 @@ def insert_key(connection: sa.Connection, key: NewKey) -> None:
             rotated_from=key.rotated_from,
         )
     )
-    if key.event is not None:
-        record(connection, key.event)
+    record(connection, event)
 
 
 def list_keys(connection: sa.Connection, wanted: KeyFilter = EVERY_KEY) -> list[ApiKey]:

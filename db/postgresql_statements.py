@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
-from db.statements import INSERTED, IS_VALID, JUDGED, NOW, RECORDED
+from db.statements import INSERTED, IS_VALID, JUDGED, MADE, NOTHING_MORE, NOW, ORIGIN, RECORDED
 from db.tables import API_KEYS, AUDIT_EVENTS
 
 _POSTGRESQL: Final = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
@@ -56,11 +56,31 @@ def _write(*, again: bool) -> sa.ClauseElement:
         .cte("confirmed")
     )
 
-    def insert(table: sa.Table, columns: Sequence[sa.Column[Any]], name: str) -> Any:
-        given = _given(name, (*columns, CALLER))
-        rows = sa.select(*(given.c[column.name] for column in columns)).where(
-            sa.or_(given.c.caller.is_(None), given.c.caller.in_(sa.select(confirmed.c.digest)))
-        )
+    keys = sa.select(_given("key", (*INSERTED, *ORIGIN, CALLER))).cte("keys")
+    made = (
+        sa.select(*keys.c, confirmed.c.id.label("made_by"))
+        .outerjoin_from(keys, confirmed, confirmed.c.digest == keys.c.caller)
+        .where(sa.or_(keys.c.caller.is_(None), confirmed.c.digest.is_not(None)))
+        .cte("made")
+    )
+    events = _given("event", (*RECORDED, CALLER))
+    told = sa.union_all(
+        sa.select(
+            made.c.id,
+            made.c.created_at,
+            MADE,
+            made.c.made_by,
+            made.c.org_id,
+            made.c.id,
+            *(made.c[column.name] for column in ORIGIN),
+            NOTHING_MORE,
+        ),
+        sa.select(*(events.c[column.name] for column in RECORDED)).where(
+            sa.or_(events.c.caller.is_(None), events.c.caller.in_(sa.select(confirmed.c.digest)))
+        ),
+    )
+
+    def insert(table: sa.Table, columns: Sequence[sa.Column[Any]], rows: Any) -> Any:
         into = postgresql.insert(table).from_select([column.name for column in columns], rows)
         if again and table is API_KEYS:
             # Not `DO NOTHING`: a transaction that writes nothing waits for no standby, and a key that was inserted by
@@ -68,18 +88,21 @@ def _write(*, again: bool) -> sa.ClauseElement:
             into = into.on_conflict_do_update(index_elements=[table.c.id], set_={"id": into.excluded.id})
         elif again:
             into = into.on_conflict_do_nothing(index_elements=[table.c.id])
-        return into.returning(table.c.id).cte(f"inserted_{name}")
+        return into.returning(table.c.id).cte(f"inserted_{table.name}")
 
-    return (
-        sa.select(confirmed).add_cte(insert(API_KEYS, INSERTED, "key")).add_cte(insert(AUDIT_EVENTS, RECORDED, "event"))
+    inserted = (
+        insert(API_KEYS, INSERTED, sa.select(*(made.c[column.name] for column in INSERTED))),
+        insert(AUDIT_EVENTS, RECORDED, told),
     )
+    return sa.select(confirmed).add_cte(*inserted)
 
 
 POSTGRESQL_WRITE: Final = Statement(_write(again=False))
 """Confirm callers, and insert the keys and events that rest on them.
 
 All in one round trip, and one transaction. Parameters: `now`, and arrays: `judged_…` of digest and `JUDGED`, `key_…` of
-`INSERTED` and `caller`, `event_…` of `RECORDED` and `caller`. Gives digest, id and last use of the callers confirmed.
+`INSERTED`, `ORIGIN` and `caller`, `event_…` of `RECORDED` and `caller`. Gives digest, id and last use of the
+callers confirmed.
 """
 
 POSTGRESQL_WRITE_AGAIN: Final = Statement(_write(again=True))

@@ -28,7 +28,7 @@ from db.postgresql_statements import (
     POSTGRESQL_WRITE_AGAIN,
     Statement,
 )
-from db.statements import INSERTED, JUDGED, LAST_USED_INTERVAL, RECORDED
+from db.statements import INSERTED, JUDGED, LAST_USED_INTERVAL, ORIGIN, RECORDED
 from db.tables import API_KEYS
 
 _REFUSALS: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
@@ -39,7 +39,7 @@ FIRST_PAUSE: Final = 0.01
 LAST_PAUSE: Final = 0.5
 
 _JUDGED: Final = tuple(f"judged_{column.name}" for column in (API_KEYS.c.digest, *JUDGED))
-_KEY: Final = tuple(f"key_{column.name}" for column in (*INSERTED, CALLER))
+_KEY: Final = tuple(f"key_{column.name}" for column in (*INSERTED, *ORIGIN, CALLER))
 _EVENT: Final = tuple(f"event_{column.name}" for column in (*RECORDED, CALLER))
 """Names of array parameters, in the order of a row."""
 
@@ -88,7 +88,7 @@ class PostgreSQLWriter:
             await self._free.pop().pooled.close()
 
     def key_row(self, key: NewKey) -> Row:
-        """Give the columns `INSERTED` as the types of `db.tables` keep them on PostgreSQL."""
+        """Give the columns `INSERTED` and `ORIGIN` as the types of `db.tables` keep them on PostgreSQL."""
         return (
             key.id,
             key.org_id,
@@ -100,6 +100,9 @@ class PostgreSQLWriter:
             encode_json(key.extra),
             as_utc(key.created_at),
             None if key.expires_at is None else as_utc(key.expires_at),
+            key.origin.address,
+            key.origin.request_id,
+            key.origin.document,
         )
 
     def event_row(self, event: Event) -> Row:

@@ -51,7 +51,10 @@ class Misplaced(Exception):
 
 
 Entry = tuple[bytes | None, tuple[Any, ...] | None, tuple[Any, ...] | None]
-"""What one request writes: the digest of the caller that it rests on, a row of a key, a row of an event."""
+"""What one request writes: the digest of the caller it rests on, a row of a key and its origin, a row of an event."""
+
+ORIGIN: Final = 3
+"""Columns of the origin of a key, at the end of its row: client's address, request's id, document."""
 
 
 def identity_of(path: str) -> Identity | None:
@@ -112,7 +115,7 @@ class Writer:
     ) -> None:
         """Serve a file, only the one with this identity if there is one.
 
-        `patience` is in seconds; the statements of `inserts` are one a table.
+        `patience` is in seconds; the statements of `inserts` are `SQLITE_INSERTS`.
         """
         self._path = path
         self._identity = identity
@@ -178,9 +181,9 @@ class Writer:
         refused: dict[int, tuple[str, str]] = {}
         inserts = self._inserts[task["again"]]
         if singly:
-            self._insert_singly(entries, inserts, refused)
+            self._insert_singly(entries, inserts, found, refused)
         else:
-            self._insert([entry for _, entry in entries], inserts)
+            self._insert([entry for _, entry in entries], inserts, found)
         for digest in known:
             key = found[digest][0] if digest in found else None
             if key is not None and (used[digest] is None or used[digest] < task["noted"]):
@@ -206,20 +209,30 @@ class Writer:
                 found[digest] = tuple(columns)
         return found, used
 
-    def _insert(self, entries: Sequence[Entry], inserts: Sequence[str]) -> None:
+    def _insert(
+        self, entries: Sequence[Entry], inserts: Sequence[str], callers: Mapping[bytes, tuple[Any, ...]]
+    ) -> None:
         assert self._connection is not None
-        for place, statement in enumerate(inserts, 1):
-            self._connection.executemany(statement, [row for entry in entries if (row := entry[place]) is not None])
+        insert_key, insert_event, tell_of_key = inserts
+        made = [(row, callers[caller][0] if caller else None) for caller, row, _ in entries if row is not None]
+        events = [event for _, _, event in entries if event is not None]
+        self._connection.executemany(insert_key, [row[:-ORIGIN] for row, _ in made])
+        self._connection.executemany(tell_of_key, [_told(row, caller) for row, caller in made])
+        self._connection.executemany(insert_event, events)
 
     def _insert_singly(
-        self, entries: Sequence[tuple[int, Entry]], inserts: Sequence[str], refused: dict[int, tuple[str, str]]
+        self,
+        entries: Sequence[tuple[int, Entry]],
+        inserts: Sequence[str],
+        callers: Mapping[bytes, tuple[Any, ...]],
+        refused: dict[int, tuple[str, str]],
     ) -> None:
         """Insert entry by entry, so that one which the database refuses fails alone."""
         assert self._connection is not None
         for number, entry in entries:
             self._connection.execute("SAVEPOINT entry")
             try:
-                self._insert([entry], inserts)
+                self._insert([entry], inserts, callers)
             except sqlite3.IntegrityError as error:
                 refused[number] = CONFLICT, str(error)
             except ValueError as error:
@@ -227,6 +240,20 @@ class Writer:
             if number in refused:
                 self._connection.execute("ROLLBACK TO entry")
             self._connection.execute("RELEASE entry")
+
+
+def _told(row: tuple[Any, ...], caller: str | None) -> Mapping[str, Any]:
+    """What tells of a new key: its row, and the key that made it."""
+    address, request_id, document = row[-ORIGIN:]
+    return {
+        "id": row[0],
+        "org_id": row[1],
+        "created_at": row[8],
+        "caller": caller,
+        "address": address,
+        "request_id": request_id,
+        "document": document,
+    }
 
 
 def receive(line: socket.socket) -> Any:

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID
 
 from db import sqlite_process
 from db.audit import Event
@@ -17,11 +16,11 @@ from db.batch import Batch, Row
 from db.callers import Known
 from db.column_types import decode_json, encode_json, encode_timestamp
 from db.errors import KeyConflict
+from db.identifiers import uuid_of
 from db.keys import Caller, NewKey
 from db.sqlite import DatabaseFile, explain_code, is_locked_code
 from db.sqlite_statements import SQLITE_FIND, SQLITE_INSERTS, SQLITE_TOUCH
 from db.statements import LAST_USED_INTERVAL
-from db.tables import API_KEYS, AUDIT_EVENTS
 
 logger = logging.getLogger("imtegrate")
 
@@ -33,10 +32,6 @@ START_PAUSE: Final = 0.1
 
 END_PATIENCE: Final = 5.0
 """Seconds that a process has to end in, once its socket is closed, before it is killed."""
-
-_INSERTS: Final = {
-    again: tuple(SQLITE_INSERTS[table.name, again] for table in (API_KEYS, AUDIT_EVENTS)) for again in (False, True)
-}
 
 
 class SQLiteWriter:
@@ -68,7 +63,7 @@ class SQLiteWriter:
             await process.aclose()
 
     def key_row(self, key: NewKey) -> Row:
-        """Give the columns `INSERTED` as the types of `db.tables` keep them on SQLite."""
+        """Give the columns `INSERTED` and `ORIGIN` as the types of `db.tables` keep them on SQLite."""
         return (
             key.id.hex,
             key.org_id.hex,
@@ -80,6 +75,9 @@ class SQLiteWriter:
             encode_json(key.extra),
             encode_timestamp(key.created_at),
             None if key.expires_at is None else encode_timestamp(key.expires_at),
+            key.origin.address,
+            key.origin.request_id,
+            key.origin.document,
         )
 
     def event_row(self, event: Event) -> Row:
@@ -109,7 +107,7 @@ class SQLiteWriter:
             if self._process is None or self._process.ended:
                 identity = self._file.identify()
                 self._process = await _Process.start(
-                    (str(self._path), identity, LOCK_PATIENCE, SQLITE_FIND, SQLITE_TOUCH, _INSERTS)
+                    (str(self._path), identity, LOCK_PATIENCE, SQLITE_FIND, SQLITE_TOUCH, SQLITE_INSERTS)
                 )
         except OSError as error:
             batch.trouble = f"the process that writes to {self._path} cannot be started: {error.strerror}"
@@ -179,7 +177,7 @@ def _note(
 
 def _known(key: str, org_id: str, scopes: str, env: str, expires_at: str | None) -> Known:
     expiry = None if expires_at is None else datetime.fromisoformat(expires_at)
-    caller = Caller(UUID(key), UUID(org_id), decode_json(scopes), decode_json(env), expiry)
+    caller = Caller(uuid_of(key), uuid_of(org_id), decode_json(scopes), decode_json(env), expiry)
     return Known(caller, (key, org_id, scopes, env, expires_at))
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from db.audit import KEY_CREATED
 from db.tables import API_KEYS, AUDIT_EVENTS
 
 LAST_USED_INTERVAL: Final = timedelta(seconds=60)
@@ -31,8 +32,16 @@ INSERTED: Final = (
 )
 """Columns of a new key, in the order of a row."""
 
+ORIGIN: Final = (AUDIT_EVENTS.c.address, AUDIT_EVENTS.c.request_id, AUDIT_EVENTS.c.document)
+"""Columns of the origin of a new key, which follow them."""
+
 RECORDED: Final = tuple(AUDIT_EVENTS.c)
 """Columns of an event, in the order of a row."""
+
+MADE: Final = sa.literal_column(f"'{KEY_CREATED}'", sa.Text)
+"""The action of the event that tells of a new key."""
+NOTHING_MORE: Final = sa.literal_column("''", sa.Text)
+"""Its detail."""
 
 NOW: Final = sa.bindparam("now", type_=API_KEYS.c.expires_at.type)
 """The moment of the statement."""

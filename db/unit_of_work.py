@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Final, Protocol, cast
 
 from db.audit import Refused
@@ -15,7 +16,7 @@ from db.keys import Caller, NewKey
 MAX_BATCH: Final = 512
 """Requests of one transaction: bounds how long it keeps other writers out, and the size of its statements."""
 
-COMPANY: Final = 8
+COMPANY: Final = 16
 """Requests that are worth a batch beside one that is under way: fewer cost less together, in the next one."""
 
 PATIENCE: Final = 0.05
@@ -61,6 +62,7 @@ class UnitOfWork:
         self._engine = engine
         self._deadline = deadline
         self._guesses = Guesses()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: deque[Request] = deque()
         self._under_way: set[Batch] = set()
         self._woken = False
@@ -72,23 +74,25 @@ class UnitOfWork:
         """The last batch was not carried out."""
         self._idle: asyncio.Event | None = None
 
-    async def create_key(self, caller: bytes | None, decide: Callable[[Caller | None], NewKey | Refused]) -> NewKey:
+    def create_key(
+        self, caller: bytes | None, decide: Callable[[Caller | None, datetime], NewKey | Refused]
+    ) -> Awaitable[NewKey]:
         """Insert the key that `decide` gives for the caller; return once it is durable.
 
         Args:
             caller: SHA-256 digest of the calling key's token; None for a request without one.
-            decide: judges the caller, None if it is unknown, revoked, expired or not named, and gives the new key, or a
-                refusal to record. It must not block. It may be called again, if the caller has changed meanwhile: what
-                it said before then came to nothing.
+            decide: judges the caller, None if it is unknown, revoked, expired or not named, at a moment, and gives the
+                new key, or a refusal to record. It must not block. It may be called again, if the caller has changed
+                meanwhile: what it said before then came to nothing.
 
         Raises:
             DatabaseUnavailable: not done by the deadline; the key may yet come to exist.
             KeyConflict: the key's id, prefix or digest is taken, or there is no such organisation.
             Exception: whatever `decide` raised, or refused with.
         """
-        return cast("NewKey", await self._enqueue(caller, decide))
+        return self._enqueue(caller, decide)
 
-    async def admit(self, digest: bytes, decide: Callable[[Caller | None], Caller | Refused]) -> Caller:
+    async def admit(self, digest: bytes, decide: Callable[[Caller | None, datetime], Caller | Refused]) -> Caller:
         """Let in the caller with this digest, as the database has it now; `decide` as for `create_key`.
 
         Raises:
@@ -119,7 +123,8 @@ class UnitOfWork:
     def _enqueue(self, digest: bytes | None, decide: Decide | None) -> asyncio.Future[Any]:
         if self._closed:
             raise DatabaseUnavailable("the database is being closed")
-        loop = asyncio.get_running_loop()
+        # Kept: to ask for it is a system call.
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         future = loop.create_future()
         self._waiting.append(Request(future, digest, decide, time.monotonic() + self._deadline))
         if not self._woken:

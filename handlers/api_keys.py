@@ -1,12 +1,14 @@
 """The operations of the tag `api-keys`."""
 
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, NotRequired, TypedDict, cast
 
 from contract import Answer, Forbidden, Request, guarded_by
 from db import Caller, NewKey, Refused, uuid7
 from handlers import tokens
-from handlers.audit import created, refused
-from handlers.credentials import EVERYTHING, WRITE, BearerToken, held_by
+from handlers.audit import origin_of, refused
+from handlers.credentials import EVERYTHING, WRITE, BearerToken, held_by, holds
 from handlers.services import Services
 
 LIVE: Final = "live"
@@ -55,7 +57,7 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
     name, scopes, env = asked.get("name", ""), asked.get("scopes", []), asked.get("env", "test")
     token = tokens.make(env)
 
-    def decide(caller: Caller | None) -> NewKey | Refused:
+    def decide(caller: Caller | None, now: datetime) -> NewKey | Refused:
         if request.claim.digest is None:
             assert services.development is not None  # nobody else is anonymous
             org_id, expires_at = services.development, None
@@ -66,10 +68,8 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
                 return refused(request, caller, refusal)
             # What a key makes does not outlive it.
             org_id, expires_at = caller.org_id, caller.expires_at
-        key_id = uuid7()
-        event = created(request, key_id, caller, org_id)
         return NewKey(
-            id=key_id,
+            id=uuid7(),
             org_id=org_id,
             prefix=token.prefix,
             digest=token.digest,
@@ -77,25 +77,33 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
             scopes=scopes,
             env=env,
             extra={} if asked.keys() <= _OWN else {name: value for name, value in asked.items() if name not in _OWN},
-            created_at=event.at,
-            event=event,
+            created_at=now,
+            origin=origin_of(request),
             expires_at=expires_at,
         )
 
     key = await services.units.create_key(request.claim.digest, decide)
-    return Answer({**key.extra, "env": key.env, **_created(key, token)}, headers=_SHOWN_ONCE)
+    answer: dict[str, Any] = {"env": key.env, **_created(key, token)}
+    return Answer({**key.extra, **answer} if key.extra else answer, headers=_SHOWN_ONCE)
 
 
 def _refusal_of(caller: Caller, scopes: object, env: object) -> Forbidden | None:
     """Why a caller may not make this key: it gives only what it holds."""
-    held = held_by(caller)
-    for index, scope in enumerate(() if EVERYTHING in held else scopes if isinstance(scopes, list) else [scopes]):
-        # A document may be edited to have scopes of any kind; a key holds texts.
-        if not isinstance(scope, str) or scope not in held:
-            return Forbidden("The key does not hold this scope", ("body", "scopes", index))
+    if not holds(caller.scopes, EVERYTHING):
+        held = held_by(caller)
+        for index, scope in enumerate(scopes if isinstance(scopes, list) else [scopes]):
+            # A document may be edited to have scopes of any kind; a key holds texts.
+            if not isinstance(scope, str) or scope not in held:
+                return Forbidden("The key does not hold this scope", ("body", "scopes", index))
     if caller.env not in (env, LIVE):
         return Forbidden(f"A {caller.env} key makes only {caller.env} keys", ("body", "env"))
     return None
+
+
+@lru_cache(maxsize=4)  # keys that are made together share a moment
+def _shown(moment: datetime) -> str:
+    """A moment in UTC (RFC 3339)."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _created(key: NewKey, token: tokens.Token) -> ApiKeyCreated:
@@ -107,6 +115,6 @@ def _created(key: NewKey, token: tokens.Token) -> ApiKeyCreated:
         "scopes": key.scopes,
         "last_used_at": None,
         "revoked_at": None,
-        "created_at": key.created_at.isoformat().replace("+00:00", "Z"),
+        "created_at": _shown(key.created_at),
         "token": token.text,
     }

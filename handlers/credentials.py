@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from contract import Forbidden, Request, Unauthorized
@@ -17,7 +18,7 @@ EVERYTHING: Final = "*"
 """The scope that stands for every scope."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
     """Whose token a request holds; the key is looked up again in the transaction that relies on it."""
 
@@ -66,7 +67,7 @@ class BearerToken:
         if claim.digest is None:
             return
 
-        def decide(caller: Caller | None) -> Caller | Refused:
+        def decide(caller: Caller | None, _now: datetime) -> Caller | Refused:
             known = self.known(caller)
             refusal = self.refusal_of(known)
             return known if refusal is None else refused(request, known, refusal)

@@ -46,7 +46,6 @@ def succeed(
         expires_at=min(filter(None, (old.expires_at, latest)), default=None),
         rotated_from=old.id,
     )
-    new.event = told(new.id, f"rotated from {old.prefix}")
-    insert_key(connection, new)
+    insert_key(connection, new, told(new.id, f"rotated from {old.prefix}"))
     expire_key(connection, old.id, at + overlap)
     return new, token

@@ -4,6 +4,7 @@ Each takes the credentials that `contract.security` found in the request: one of
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from contract import Forbidden, Request, Unauthorized, Verifiers
@@ -31,7 +32,7 @@ class TokenVerifier:
         if digest is None:
             raise Unauthorized
 
-        def decide(caller: Caller | None) -> Caller | Refused:
+        def decide(caller: Caller | None, _now: datetime) -> Caller | Refused:
             if caller is None:
                 raise Unauthorized
             for scope in scopes:

@@ -100,14 +100,17 @@ class _Characters:
     def __init__(self) -> None:
         self._lock = Lock()
         self._pool = b""
+        self._used = 0
 
     def take(self, length: int) -> bytes:
         """The next characters; nobody gets them again."""
         with self._lock:
-            while len(self._pool) < length:
-                self._pool += token_bytes(POOL_SIZE).translate(_TO_ALPHABET, _BIASED)
-            taken, self._pool = self._pool[:length], self._pool[length:]
-            return taken
+            start, end = self._used, self._used + length
+            while end > len(self._pool):
+                self._pool = self._pool[start:] + token_bytes(POOL_SIZE).translate(_TO_ALPHABET, _BIASED)
+                start, end = 0, length
+            self._used = end
+            return self._pool[start:end]
 
 
 _characters = _Characters()

@@ -55,9 +55,8 @@ def create_organisation_with_key(name: str) -> Callable[[Connection], dict[str, 
             extra={},
             created_at=datetime.now(UTC),
         )
-        insert_key(connection, key)
-        for action, subject in ((ORGANISATION_CREATED, org_id), (KEY_CREATED, key.id)):
-            record(connection, operator_event(action, org_id, subject))
+        record(connection, operator_event(ORGANISATION_CREATED, org_id, org_id))
+        insert_key(connection, key, operator_event(KEY_CREATED, org_id, key.id))
         return {
             "org_id": str(org_id),
             "name": name,
@@ -123,8 +122,7 @@ def create_key(
             created_at=datetime.now(UTC),
             expires_at=expires_at,
         )
-        key.event = operator_event(KEY_CREATED, key.org_id, key.id)
-        insert_key(connection, key)
+        insert_key(connection, key, operator_event(KEY_CREATED, key.org_id, key.id))
         return {**details_as_json(the_key(connection, str(key.id))), "token": token.text}
 
     return create

@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from db import ApiKey, Caller, Database, NewKey, ensure_organisation, insert_key, list_keys, uuid7
+from db import KEY_CREATED, ApiKey, Caller, Database, Event, NewKey, ensure_organisation, insert_key, list_keys, uuid7
 
 
 @pytest.fixture
@@ -71,14 +71,19 @@ class Scene:
     database: Database
     root: NewKey
 
-    def decide(self, caller: Caller | None) -> NewKey:
+    def decide(self, caller: Caller | None, _now: datetime) -> NewKey:
         """Give the caller a new key, whoever it is."""
         assert caller is not None
         return make_key(caller.org_id)
 
+    @staticmethod
+    def told_of(key: NewKey) -> Event:
+        """What the audit trail is told of a key that an operator made."""
+        return Event(uuid7(), key.created_at, KEY_CREATED, None, key.org_id, key.id)
+
     async def create(self, **members: Any) -> NewKey:
         """Make a key as the root key's holder does."""
-        return await self.database.units.create_key(self.root.digest, lambda _: make_key(self.root.org_id, **members))
+        return await self.database.units.create_key(self.root.digest, lambda *_: make_key(self.root.org_id, **members))
 
     async def keys(self) -> list[ApiKey]:
         """The keys that were made since."""
@@ -91,7 +96,7 @@ async def _opened(url: str, deadline: float = 5.0) -> AsyncGenerator[Scene, None
     try:
         await database.upgrade()
         root = make_key(await database.run(lambda connection: ensure_organisation(connection, "tests")))
-        await database.run(lambda connection: insert_key(connection, root))
+        await database.run(lambda connection: insert_key(connection, root, Scene.told_of(root)))
         yield Scene(database, root)
     finally:
         await database.aclose()

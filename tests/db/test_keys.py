@@ -57,7 +57,7 @@ def test_a_refused_insert_shows_no_values(url: str, opened: Any) -> None:
     async def scenario() -> None:
         async with opened(url) as scene:
             with pytest.raises(sa.exc.IntegrityError) as caught:
-                await scene.database.run(lambda c: insert_key(c, scene.root))
+                await scene.database.run(lambda c: insert_key(c, scene.root, scene.told_of(scene.root)))
             assert scene.root.digest.hex() not in str(caught.value)
 
     asyncio.run(scenario())
@@ -70,7 +70,8 @@ def test_raising_rolls_back(url: str, opened: Any, new_key: Any) -> None:
         async with opened(url) as scene:
 
             def insert_and_raise(connection: sa.Connection) -> None:
-                insert_key(connection, new_key(scene.root.org_id))
+                key = new_key(scene.root.org_id)
+                insert_key(connection, key, scene.told_of(key))
                 raise LookupError
 
             with pytest.raises(LookupError):

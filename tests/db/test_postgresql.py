@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -50,8 +52,8 @@ def test_a_serialization_failure_is_tried_again(postgresql_url: str, opened: Any
             )
             decided = []
 
-            def decide(caller: Caller | None) -> NewKey:
-                decided.append(scene.decide(caller))
+            def decide(caller: Caller | None, now: datetime) -> NewKey:
+                decided.append(scene.decide(caller, now))
                 return decided[-1]
 
             create = scene.database.units.create_key
@@ -222,12 +224,13 @@ def test_plans_follow_a_table_that_grows(postgresql_url: str, opened: Any) -> No
     """What the server planned while the table was all but empty, to read it whole, is not kept when it has grown."""
 
     async def scenario() -> None:
-        async with opened(postgresql_url) as scene:
+        # One connection carries out every batch: another would tell of what it has read when it is next used.
+        async with opened(postgresql_url) as wide, aclosing(Database(postgresql_url, connections=2)) as database:
+            scene = replace(wide, database=database)
             async with asyncio.timeout(30):
-                for _ in range(20):
+                for _ in range(40):
                     await asyncio.gather(*(scene.create() for _ in range(100)))
             await asyncio.sleep(PLAN_LIFETIME)
-            other = await asyncpg.connect(postgresql_url)
 
             async def read() -> int:
                 await asyncio.sleep(2)  # sessions tell of what they read once a second at most
@@ -237,13 +240,13 @@ def test_plans_follow_a_table_that_grows(postgresql_url: str, opened: Any) -> No
                 )
                 return count
 
-            await scene.create()
-            before = await read()
-            for _ in range(20):
+            async with asyncpg.create_pool(postgresql_url, min_size=1, max_size=1) as other:
                 await scene.create()
-            await asyncio.sleep(PLAN_LIFETIME)
-            await scene.create()
-            assert await read() - before < 20
-            await other.close()
+                before = await read()
+                for _ in range(20):
+                    await scene.create()
+                await asyncio.sleep(PLAN_LIFETIME)
+                await scene.create()
+                assert await read() - before < 20
 
     asyncio.run(scenario())

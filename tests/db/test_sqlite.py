@@ -66,7 +66,7 @@ async def main():
         while True:
             id = uuid7()
             await database.units.create_key(
-                None, lambda _: NewKey(id, org_id, id.hex, os.urandom(32), "", [], "", {}, datetime.now(UTC))
+                None, lambda *_: NewKey(id, org_id, id.hex, os.urandom(32), "", [], "", {}, datetime.now(UTC))
             )
             print(id, flush=True)
 

@@ -48,9 +48,9 @@ def test_the_caller_is_the_key_with_the_digest(url: str, opened: Opened) -> None
     async def scenario() -> None:
         async with opened(url) as scene:
 
-            def decide(caller: Caller | None) -> NewKey:
+            def decide(caller: Caller | None, now: datetime) -> NewKey:
                 seen.append(caller)
-                return scene.decide(Caller(scene.root.id, scene.root.org_id, [], ""))
+                return scene.decide(Caller(scene.root.id, scene.root.org_id, [], ""), now)
 
             for digest in (scene.root.digest, b"?" * 32, None):
                 await scene.database.units.create_key(digest, decide)
@@ -87,7 +87,7 @@ def test_a_refusal_fails_one_request(url: str, opened: Opened) -> None:
         async with opened(url) as scene:
 
             def refuse(error: type[BaseException]) -> Any:
-                def decide(_: Caller | None) -> NewKey:
+                def decide(_: Caller | None, _now: datetime) -> NewKey:
                     raise error
 
                 return scene.database.units.create_key(None, decide)
@@ -111,7 +111,7 @@ def test_a_bad_row_fails_alone(url: str, opened: Opened, new_key: Any, member: s
             bad = new_key(org_id, **({} if member == "org_id" else {member: getattr(scene.root, member)}))
             create = scene.database.units.create_key
             good = [create(scene.root.digest, scene.decide) for _ in range(4)]
-            results = await asyncio.gather(*good[:2], create(None, lambda _: bad), *good[2:], return_exceptions=True)
+            results = await asyncio.gather(*good[:2], create(None, lambda *_: bad), *good[2:], return_exceptions=True)
             conflict = results.pop(2)
             assert isinstance(conflict, KeyConflict)
             assert scene.root.prefix not in str(conflict)
@@ -231,12 +231,12 @@ def test_a_caller_may_be_known_and_looked_up_at_once(url: str, opened: Opened) -
     async def scenario() -> None:
         async with opened(url) as scene:
 
-            def admit(caller: Caller | None) -> Caller:
+            def admit(caller: Caller | None, _now: datetime) -> Caller:
                 assert caller is not None
                 return caller
 
-            def create(caller: Caller | None) -> NewKey:
-                return scene.decide(admit(caller))
+            def create(caller: Caller | None, now: datetime) -> NewKey:
+                return scene.decide(admit(caller, now), now)
 
             units, digest = scene.database.units, scene.root.digest
             await units.create_key(digest, create)
