@@ -7,13 +7,13 @@ Schema can say and Pydantic cannot (`not`, `if`, `dependentRequired` …) is nam
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from contract.parts import Loc, Whole, named, part_at
 from contract.problem import ValidationError
 from contract.wording import PYTHON_NAMES, label_of, tuple_of, words, words_of_type
 
 if TYPE_CHECKING:
     from contract.schema import Node
 
-Loc = tuple[str | int, ...]
 MAX_FAULTS: Final = 10_000
 """Faults of one value that are named: that takes 45 µs each, and a megabyte can hold half a million."""
 
@@ -63,32 +63,15 @@ def report(violations: Iterable[Any], value: Any, node: "Node", loc: Loc) -> lis
     return list(unique.values())
 
 
-class _Whole:
-    """The value that is reported on; where the members of its objects stand is found out once for each object."""
+class _Whole(Whole):
+    """The value that is reported on."""
 
-    __slots__ = ("_positions", "value", "ways")
+    __slots__ = ("ways",)
 
     def __init__(self, value: Any) -> None:
-        self.value = value
+        super().__init__(value)
         self.ways: dict[Any, tuple[_Way, _Way]] = {}
         """What a step leads to, by the way to it; the way is kept, so that no other one gets its identity."""
-        self._positions: dict[int, dict[str, int]] = {}
-
-    def path_of(self, steps: Sequence[str | int]) -> Loc:
-        """The way to a part of the value, members by their names."""
-        path: list[str | int] = []
-        value = self.value
-        for step in steps:
-            name = _named(value, step)
-            path.append(name)
-            value = _value_at(value, (name,))
-        return tuple(path)
-
-    def position(self, members: Mapping[str, Any], name: str) -> int:
-        """Where a member stands in an object that is part of the value."""
-        if (positions := self._positions.get(id(members))) is None:
-            positions = self._positions[id(members)] = {each: index for index, each in enumerate(members)}
-        return positions.get(name, 0)
 
 
 class _Fault:
@@ -214,7 +197,7 @@ def _faults(violation: Any, whole: _Whole, node: "Node", labels: Labels) -> list
     name: str = kind.name
     path = whole.path_of(violation.instance_path)
     where, order = _follow(violation.evaluation_path, path, whole, node)
-    at_fault = _value_at(whole.value, path)
+    at_fault = part_at(whole.value, path)
 
     if name in _UNIONS and not _several_hold(kind):
         return _faults_of_union(violation, whole, node, labels, where, path, name)
@@ -258,11 +241,11 @@ def _faults_of_union(
     schema = where.value if where is not None and isinstance(where.value, Mapping) else {}
     schemas = schema.get(keyword, [])
     if where is not None and isinstance(schema.get("discriminator"), Mapping):
-        told = _branch_told(schema["discriminator"], schemas, _value_at(whole.value, path))
+        told = _branch_told(schema["discriminator"], schemas, part_at(whole.value, path))
         if not isinstance(told, int):
             order = _follow(violation.evaluation_path, path, whole, node)[1]
             return [_scalar(path, labels, order, "type", told)]
-        tag = _value_at(whole.value, path)[schema["discriminator"]["propertyName"]]
+        tag = part_at(whole.value, path)[schema["discriminator"]["propertyName"]]
         return [fault for inner in branches[told] for fault in _faults(inner, whole, node, (*labels, (len(path), tag)))]
     numbered = [
         (index, context)
@@ -359,7 +342,7 @@ def _further(way: "_Way", steps: Sequence[str | int], width: int, consumed: Loc,
     step = steps[0]
     if consumed:
         order = (*order, (0, _rank_of_child(current, step, consumed[0], value, whole)))
-        value = _value_at(value, consumed)
+        value = part_at(value, consumed)
     elif step in _UNIONS and len(steps) > 1 and isinstance(branch := steps[1], int):
         order = (*order, (1, branch))
     return _step(current, steps[:width]), value, order
@@ -376,7 +359,7 @@ def _step(node: "Node | None", steps: Sequence[str | int]) -> "Node | None":
         return found
     try:
         if len(steps) > 1:
-            return node.child(steps[0], _named(node.value[steps[0]], steps[1]))
+            return node.child(steps[0], named(node.value[steps[0]], steps[1]))
         return node.child(*steps)
     except (KeyError, IndexError, TypeError):
         return None
@@ -388,22 +371,3 @@ def _rank_of_child(node: "Node | None", keyword: str | int, child: str | int, va
     if keyword == "properties":
         return _position(node, child)
     return _UNDECLARED + (whole.position(value, child) if isinstance(value, Mapping) else 0)
-
-
-def _named(value: Any, step: str | int) -> str | int:
-    """A step to a member by its name: jsonschema-rs takes a name of digits (`0`, `01`) for an index."""
-    if isinstance(step, str) or not isinstance(value, Mapping):
-        return step
-    name = str(step)
-    if name in value:
-        return name
-    return next((each for each in value if each.isascii() and each.lstrip("+").isdigit() and int(each) == step), name)
-
-
-def _value_at(value: Any, path: Loc) -> Any:
-    for step in path:
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
