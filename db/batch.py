@@ -115,11 +115,19 @@ class Batch:
     def prepare(self, guesses: Guesses, encoder: Encoder) -> bool:
         """Decide what can be decided by guess; whether there is anything for the database to do."""
         moment = datetime.now(UTC)
+        judged: dict[bytes | None, Known] = {}
         for request in self.requests:
             if request.future.done():
                 continue
             if request.decide is None or not (request.told or self._guess(request, guesses)):
                 assert request.digest is not None  # only what is told has none
+                self.lookups.add(request.digest)
+                continue
+            known = request.known
+            if known is not None and judged.setdefault(request.digest, known).columns != known.columns:
+                # Batches beside each other told of the caller before and after a change. The database confirms one
+                # state of it for all of a batch, and would let pass what rests on the other.
+                assert request.digest is not None  # who is known has one
                 self.lookups.add(request.digest)
                 continue
             request.judge(encoder, moment)
