@@ -28,8 +28,11 @@ from db import (
 )
 from db.batch import Batch, Request
 from db.callers import Guesses, Known
+from db.column_types import encode_json, encode_timestamp
 from db.sqlite import DatabaseFile
-from db.sqlite_writer import SQLiteWriter
+from db.sqlite_process import DONE, Writer
+from db.sqlite_statements import SQLITE_FIND, SQLITE_INSERTS, SQLITE_TOUCH
+from db.sqlite_writer import LOCK_PATIENCE, SQLiteWriter
 
 Opened = Any
 """The fixture `opened`."""
@@ -258,5 +261,43 @@ def test_keys_and_events_are_one_to_one_whatever_breaks(
             assert len(told) == len(kept) + 1
             for key, maker in made:
                 assert told[key.id] == told_of(key, maker)
+
+    asyncio.run(scenario())
+
+
+def test_what_was_written_before_is_neither_made_nor_told_again(
+    sqlite_url: str, sqlite_path: Path, opened: Opened, new_key: Callable[..., NewKey]
+) -> None:
+    """If the process that writes ends after its commit and before its answer, a second attempt changes no row."""
+
+    async def scenario() -> None:
+        async with opened(sqlite_url) as scene:
+            root = scene.root
+            encoder = SQLiteWriter(DatabaseFile(sqlite_path))
+            known = (root.id.hex, root.org_id.hex, encode_json(root.scopes), encode_json(root.env), None)
+            keys = [new_key(root.org_id, origin=ORIGIN) for _ in range(3)]
+            told = refusal(Caller(root.id, root.org_id, [], ""), datetime.now(UTC)).event
+            rests = [root.digest, None, root.digest]
+            now = encode_timestamp(datetime.now(UTC))
+            task = {
+                "lookups": [],
+                "known": {root.digest: known},
+                "entries": [
+                    *((digest, encoder.key_row(key), None) for digest, key in zip(rests, keys, strict=True)),
+                    (root.digest, None, encoder.event_row(told)),
+                ],
+                "now": now,
+                "noted": now,
+            }
+            writer = Writer(str(sqlite_path), None, LOCK_PATIENCE, SQLITE_FIND, SQLITE_TOUCH, SQLITE_INSERTS)
+            before = await events(scene.database)
+            for again in (False, True, True):
+                assert writer.carry_out({**task, "again": again}) == (DONE, {}, {}, [])
+                made = {
+                    key.id: told_of(key, root.id if digest else None) for key, digest in zip(keys, rests, strict=True)
+                }
+                assert await events(scene.database) == before | made | {told.id: told}
+                assert {key.id for key in await scene.keys()} == {key.id for key in keys}
+            writer.disconnect()
 
     asyncio.run(scenario())

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -12,7 +12,19 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 
-from db import Caller, Database, DatabaseUnavailable, KeyConflict, NewKey
+from db import (
+    KEY_CREATED,
+    KEY_REFUSED,
+    Caller,
+    Database,
+    DatabaseUnavailable,
+    Event,
+    KeyConflict,
+    NewKey,
+    Refused,
+    list_events,
+    uuid7,
+)
 from db.postgresql import PLAN_LIFETIME
 
 
@@ -115,14 +127,22 @@ async def _line(url: str) -> AsyncGenerator[tuple[_Line, str], None]:
 
 
 def test_a_commit_of_unknown_outcome_makes_each_key_once(postgresql_url: str, opened: Any) -> None:
-    """If the connection is lost after a batch was sent, it is tried again and every key exists once."""
+    """If the connection is lost after a batch was sent, it is tried again: every key is there and told of once."""
 
     async def scenario() -> None:
         async with _line(postgresql_url) as (line, url), opened(url) as scene:
             await scene.create()
             line.cut_after_commit = True
-            made = await asyncio.gather(*(scene.create() for _ in range(5)))
+            refused = Event(uuid7(), datetime.now(UTC), KEY_REFUSED, None, None, None)
+            refusal = scene.database.units.create_key(None, lambda *_: Refused(LookupError(), refused))
+            *made, error = await asyncio.gather(*(scene.create() for _ in range(5)), refusal, return_exceptions=True)
             assert line.cuts == 1
+            assert type(error) is LookupError
+            told = {event.id: event for event in await scene.database.run(list_events)}
+            assert told[refused.id] == refused
+            for key in made:
+                assert told[key.id] == Event(key.id, key.created_at, KEY_CREATED, scene.root.id, key.org_id, key.id)
+            assert len(told) == 8
             assert {key.id for key in made} < {key.id for key in await scene.keys()}
             assert len(await scene.keys()) == 6
 
