@@ -23,6 +23,25 @@ def test_keys_are_listed_oldest_first(url: str, opened: Any) -> None:
     asyncio.run(scenario())
 
 
+def test_pages_hold_each_key_once(url: str, opened: Any, new_key: Any) -> None:
+    """Keys that were made in one transaction share a moment: page by page, none is left out and none told twice."""
+
+    async def scenario() -> None:
+        async with opened(url) as scene:
+            units, root = scene.database.units, scene.root
+            made = await asyncio.gather(
+                *(units.create_key(root.digest, lambda _, now: new_key(root.org_id, created_at=now)) for _ in range(10))
+            )
+            assert len({key.created_at for key in made}) < 10
+            pages, last = [], None
+            while page := await scene.database.run(lambda c, last=last: list_keys(c, KeyFilter(after=last, limit=3))):
+                pages += page
+                last = page[-1]
+            assert [key.id for key in pages] == [root.id, *(key.id for key in made)]
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("name", ["id", "prefix"])
 def test_a_key_is_revoked_by_id_or_prefix(url: str, opened: Any, name: str) -> None:
     """The key that is named is revoked, and no other."""
