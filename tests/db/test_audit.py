@@ -184,9 +184,10 @@ def test_what_rested_on_a_caller_that_changed_is_not_told(
             assert await events(scene.database) == before | told
             await scene.database.run(lambda c: revoke_key(c, root.prefix, datetime.now(UTC)))
             bystander = create(None, lambda *_: new_key(root.org_id))
-            *refused, key = await asyncio.gather(
+            results: list[Any] = await asyncio.gather(
                 *(create(root.digest, make) for _ in range(4)), bystander, return_exceptions=True
             )
+            *refused, key = results
             assert [type(error) for error in refused] == [_RefusedError] * 4
             assert await events(scene.database) == before | told | {key.id: told_of(key, None)}
 

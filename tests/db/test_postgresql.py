@@ -62,7 +62,7 @@ def test_a_serialization_failure_is_tried_again(postgresql_url: str, opened: Any
             await scene.database.run(
                 _execute("CREATE TRIGGER t AFTER INSERT ON api_keys FOR EACH STATEMENT EXECUTE FUNCTION break_off()")
             )
-            decided = []
+            decided: list[NewKey] = []
 
             def decide(caller: Caller | None, now: datetime) -> NewKey:
                 decided.append(scene.decide(caller, now))
@@ -135,7 +135,9 @@ def test_a_commit_of_unknown_outcome_makes_each_key_once(postgresql_url: str, op
             line.cut_after_commit = True
             refused = Event(uuid7(), datetime.now(UTC), KEY_REFUSED, None, None, None)
             refusal = scene.database.units.create_key(None, lambda *_: Refused(LookupError(), refused))
-            *made, error = await asyncio.gather(*(scene.create() for _ in range(5)), refusal, return_exceptions=True)
+            tasks = [*(scene.create() for _ in range(5)), refusal]
+            results: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
+            *made, error = results
             assert line.cuts == 1
             assert type(error) is LookupError
             told = {event.id: event for event in await scene.database.run(list_events)}
