@@ -69,11 +69,12 @@ class Gathering:
         return self._closing or bool(self._transport.is_closing())
 
     def flush(self) -> None:
-        """Write what is waiting."""
+        """Write what is waiting; where nothing can be written any more, drop it: uvloop would raise amid the others."""
         if self._pieces:
             data = b"".join(self._pieces)
             self._pieces.clear()
-            self._transport.write(data)
+            if not self.is_closing():
+                self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
