@@ -1,6 +1,7 @@
 """Answer out: calls the handler, and sends what it returns once the document has been satisfied."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -23,6 +24,16 @@ logger = logging.getLogger("contract")
 
 _NO_BODY: Final = frozenset({204, 205, 304})
 """Statuses whose answers have no content (RFC 9110 §15.3.5, §15.3.6, §15.4.5)."""
+
+_FINAL: Final = range(200, 600)
+"""Statuses that end a request (RFC 9110 §15); what is answered with another would be taken for the next answer."""
+
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""Names and values of header fields (RFC 9110 §5.1, §5.5): nothing in them begins another field."""
+
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
+"""What the server says itself: two words for where an answer ends let the next one be forged (RFC 9112 §6.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,8 @@ class Dispatch:
         if answer.media_type is not None:
             plan = _of_media_type(plan, bound, answer.media_type)
         text = _text_of(plan, bound, answer)
+        if answer.headers:
+            _check_sendable(bound, answer.headers)
         headers = plan.headers_of(len(text), answer.headers)
         if plan.required:
             _check_headers(plan, bound, headers)
@@ -90,7 +103,7 @@ class Dispatch:
         plans = self._plans[bound.operation.operation_id]
         plan = plans.get(status)
         if plan is None:
-            if bound.operation.response_for(status or 0) is None:
+            if status not in _FINAL or bound.operation.response_for(status) is None:
                 logger.error("%s answered %s, which the document does not have", bound.operation.operation_id, status)
                 raise InternalServerError
             plan = plans[status] = _plan(bound, status)
@@ -118,7 +131,7 @@ def _sent(media_type: str) -> bytes:
 
 
 def _statuses(bound: Bound) -> list[int | None]:
-    return [int(status) for status in bound.operation.responses if status.isdigit()]
+    return [int(status) for status in bound.operation.responses if status.isdigit() and int(status) in _FINAL]
 
 
 def _plan(bound: Bound, status: int | None) -> _Plan:
@@ -191,6 +204,14 @@ def _written(value: Any, media_type: str, schema: Schema | None) -> bytes:
     if is_xml(essence(media_type)):
         return xml_text_of(value, schema.node.target().value if schema is not None else None).encode()
     return value.encode() if isinstance(value, str) else json_text.dumps(value)
+
+
+def _check_sendable(bound: Bound, given: Mapping[str, str]) -> None:
+    """Refuse what cannot be sent while another answer still can be; names only are told, as values may be secrets."""
+    for name, value in given.items():
+        if _NAME.fullmatch(name) is None or _VALUE.fullmatch(value) is None or name.lower() in _FRAMING:
+            logger.error("%s: its answer has a header %r that cannot be sent", bound.operation.operation_id, name)
+            raise InternalServerError
 
 
 def _check_headers(plan: _Plan, bound: Bound, headers: Sequence[tuple[bytes, bytes]]) -> None:
