@@ -103,7 +103,7 @@ class Dispatch:
         plans = self._plans[bound.operation.operation_id]
         plan = plans.get(status)
         if plan is None:
-            if status not in _FINAL or bound.operation.response_for(status) is None:
+            if status is None or status not in _FINAL or bound.operation.response_for(status) is None:
                 logger.error("%s answered %s, which the document does not have", bound.operation.operation_id, status)
                 raise InternalServerError
             plan = plans[status] = _plan(bound, status)
