@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from contract import json_text
@@ -36,6 +37,18 @@ _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 """What the server says itself: two words for where an answer ends let the next one be forged (RFC 9112 §6.3)."""
 
 
+_SHORT: Final = 32
+"""Characters of a value that is worth keeping as it was encoded: it comes again, and is no secret."""
+
+
+class Unsendable(ValueError):
+    """A header field that cannot be sent: its name only, as its value may be a secret."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """How an answer of one status is made, decided at start."""
@@ -52,10 +65,17 @@ class _Plan:
     """Headers that the answer has to have."""
 
     def headers_of(self, length: int, more: Mapping[str, str]) -> Headers:
-        """The headers of an answer of `length` bytes."""
+        """The headers of an answer of `length` bytes.
+
+        Raises:
+            Unsendable: one of `more` cannot be sent.
+        """
         headers = [*self.first, (b"content-length", b"%d" % length)]
         if more:
-            headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in more.items()]
+            headers += [
+                _field_again(name, value) if len(value) <= _SHORT else _field(name, value)
+                for name, value in more.items()
+            ]
         if self.fixed:
             given = {name for name, _ in headers}
             headers += [header for header in self.fixed if header[0] not in given]
@@ -92,9 +112,11 @@ class Dispatch:
         if answer.media_type is not None:
             plan = _of_media_type(plan, bound, answer.media_type)
         text = _text_of(plan, bound, answer)
-        if answer.headers:
-            _check_sendable(bound, answer.headers)
-        headers = plan.headers_of(len(text), answer.headers)
+        try:
+            headers = plan.headers_of(len(text), answer.headers)
+        except Unsendable as error:
+            logger.error("%s: its answer has a header %r that cannot be sent", bound.operation.operation_id, error.name)  # noqa: TRY400 - the place says it all
+            raise InternalServerError from None
         if plan.required:
             _check_headers(plan, bound, headers)
         await send_answer(scope, send, plan.status, headers, text)
@@ -206,12 +228,18 @@ def _written(value: Any, media_type: str, schema: Schema | None) -> bytes:
     return value.encode() if isinstance(value, str) else json_text.dumps(value)
 
 
-def _check_sendable(bound: Bound, given: Mapping[str, str]) -> None:
-    """Refuse what cannot be sent while another answer still can be; names only are told, as values may be secrets."""
-    for name, value in given.items():
-        if _NAME.fullmatch(name) is None or _VALUE.fullmatch(value) is None or name.lower() in _FRAMING:
-            logger.error("%s: its answer has a header %r that cannot be sent", bound.operation.operation_id, name)
-            raise InternalServerError
+def _field(name: str, value: str) -> tuple[bytes, bytes]:
+    """A header field as it is sent.
+
+    Raises:
+        Unsendable: it cannot be.
+    """
+    if _NAME.fullmatch(name) is None or _VALUE.fullmatch(value) is None or name.lower() in _FRAMING:
+        raise Unsendable(name)
+    return name.lower().encode(), value.encode("latin-1")
+
+
+_field_again: Final = lru_cache(maxsize=256)(_field)
 
 
 def _check_headers(plan: _Plan, bound: Bound, headers: Sequence[tuple[bytes, bytes]]) -> None:
