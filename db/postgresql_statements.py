@@ -1,6 +1,6 @@
 """PostgreSQL's statements of the hot path."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -22,13 +22,23 @@ class Statement:
         self.parameters: Final = tuple(getattr(compiled, "positiontup", None) or ())
 
 
-def _given(name: str, columns: Sequence[sa.Column[Any]]) -> Any:
-    """Rows given as arrays, one a column: a table to select from."""
+Given = Callable[[str, Sequence[sa.Column[Any]]], sa.FromClause]
+"""Makes a table of parameters, `name_column` each: something to select from."""
+
+
+def _many(name: str, columns: Sequence[sa.Column[Any]]) -> sa.FromClause:
+    """Rows given as arrays, one a column."""
     arrays = [
         sa.bindparam(f"{name}_{column.name}", type_=postgresql.ARRAY(column.type, dimensions=1)) for column in columns
     ]
     named = [sa.column(column.name, column.type) for column in columns]
     return sa.func.unnest(*arrays).table_valued(*named, name=name).render_derived()
+
+
+def _one(name: str, columns: Sequence[sa.Column[Any]]) -> sa.FromClause:
+    """The only row."""
+    values = [sa.cast(sa.bindparam(f"{name}_{column.name}"), column.type).label(column.name) for column in columns]
+    return sa.select(*values).subquery(name)
 
 
 POSTGRESQL_FIND: Final = Statement(
@@ -47,40 +57,39 @@ def _is_same(given: Any, column: sa.Column[Any]) -> sa.ColumnElement[bool]:
     return column.is_not_distinct_from(given) if column.nullable else column == given
 
 
-def _write(*, again: bool) -> sa.ClauseElement:
-    judged = _given("judged", (API_KEYS.c.digest, *JUDGED))
+def _write(given: Given, *, events: bool, again: bool = False) -> Statement:
+    judged = given("judged", (API_KEYS.c.digest, *JUDGED))
     confirmed = (
         sa.select(API_KEYS.c.digest, API_KEYS.c.id, API_KEYS.c.last_used_at)
         .join(judged, judged.c.digest == API_KEYS.c.digest)
         .where(IS_VALID, *(_is_same(judged.c[column.name], column) for column in JUDGED))
         .cte("confirmed")
     )
-
-    keys = sa.select(_given("key", (*INSERTED, *ORIGIN, CALLER))).cte("keys")
-    made = (
+    keys = given("key", (*INSERTED, *ORIGIN, CALLER))
+    resting = (
         sa.select(*keys.c, confirmed.c.id.label("made_by"))
         .outerjoin_from(keys, confirmed, confirmed.c.digest == keys.c.caller)
         .where(sa.or_(keys.c.caller.is_(None), confirmed.c.digest.is_not(None)))
-        .cte("made")
     )
-    events = _given("event", (*RECORDED, CALLER))
-    told = sa.union_all(
-        sa.select(
-            made.c.id,
-            made.c.created_at,
-            MADE,
-            made.c.made_by,
-            made.c.org_id,
-            made.c.id,
-            *(made.c[column.name] for column in ORIGIN),
-            NOTHING_MORE,
-        ),
-        sa.select(*(events.c[column.name] for column in RECORDED)).where(
-            sa.or_(events.c.caller.is_(None), events.c.caller.in_(sa.select(confirmed.c.digest)))
-        ),
+    # It is read twice; one row is written down twice sooner than it is kept.
+    made = resting.subquery("made") if given is _one else resting.cte("made")
+    told: sa.SelectBase = sa.select(
+        made.c.id,
+        made.c.created_at,
+        MADE,
+        made.c.made_by,
+        made.c.org_id,
+        made.c.id,
+        *(made.c[column.name] for column in ORIGIN),
+        NOTHING_MORE,
     )
+    if events:
+        others = given("event", (*RECORDED, CALLER))
+        confirmed_caller = others.c.caller.in_(sa.select(confirmed.c.digest))
+        rows = sa.select(*(others.c[column.name] for column in RECORDED))
+        told = sa.union_all(told, rows.where(sa.or_(others.c.caller.is_(None), confirmed_caller)))
 
-    def insert(table: sa.Table, columns: Sequence[sa.Column[Any]], rows: Any) -> Any:
+    def insert(table: sa.Table, columns: Sequence[sa.Column[Any]], rows: sa.SelectBase) -> sa.CTE:
         into = postgresql.insert(table).from_select([column.name for column in columns], rows)
         if again and table is API_KEYS:
             # Not `DO NOTHING`: a transaction that writes nothing waits for no standby, and a key that was inserted by
@@ -88,25 +97,31 @@ def _write(*, again: bool) -> sa.ClauseElement:
             into = into.on_conflict_do_update(index_elements=[table.c.id], set_={"id": into.excluded.id})
         elif again:
             into = into.on_conflict_do_nothing(index_elements=[table.c.id])
-        return into.returning(table.c.id).cte(f"inserted_{table.name}")
+        return into.cte(f"inserted_{table.name}")
 
     inserted = (
         insert(API_KEYS, INSERTED, sa.select(*(made.c[column.name] for column in INSERTED))),
         insert(AUDIT_EVENTS, RECORDED, told),
     )
-    return sa.select(confirmed).add_cte(*inserted)
+    return Statement(sa.select(confirmed).add_cte(*inserted))
 
 
-POSTGRESQL_WRITE: Final = Statement(_write(again=False))
+POSTGRESQL_WRITE: Final = _write(_many, events=True)
 """Confirm callers, and insert the keys and events that rest on them.
 
 All in one round trip, and one transaction. Parameters: `now`, and arrays: `judged_…` of digest and `JUDGED`, `key_…` of
-`INSERTED`, `ORIGIN` and `caller`, `event_…` of `RECORDED` and `caller`. Gives digest, id and last use of the
-callers confirmed.
+`INSERTED`, `ORIGIN` and `caller`, `event_…` of `RECORDED` and `caller`. Gives digest, id and last use of the callers
+confirmed.
 """
 
-POSTGRESQL_WRITE_AGAIN: Final = Statement(_write(again=True))
+POSTGRESQL_WRITE_AGAIN: Final = _write(_many, events=True, again=True)
 """The same where some of it may have been inserted before."""
+
+POSTGRESQL_WRITE_KEYS: Final = _write(_many, events=False)
+"""The same without events but those of the keys: a twentieth sooner, as there mostly are none."""
+
+POSTGRESQL_WRITE_KEY: Final = _write(_one, events=False)
+"""The same for one key and its caller, whose columns are given by themselves: in 0.3 ms, not 0.5."""
 
 POSTGRESQL_TOUCH: Final = Statement(
     sa.update(API_KEYS)

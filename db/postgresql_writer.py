@@ -5,7 +5,7 @@ A batch is one statement in the ordinary case, and so one round trip and one tra
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -26,6 +26,8 @@ from db.postgresql_statements import (
     POSTGRESQL_TOUCH,
     POSTGRESQL_WRITE,
     POSTGRESQL_WRITE_AGAIN,
+    POSTGRESQL_WRITE_KEY,
+    POSTGRESQL_WRITE_KEYS,
     Statement,
 )
 from db.statements import INSERTED, JUDGED, LAST_USED_INTERVAL, ORIGIN, RECORDED
@@ -212,13 +214,8 @@ class PostgreSQLWriter:
     async def _write(self, connection: Any, requests: Sequence[Request], now: datetime, *, again: bool) -> set[bytes]:
         """Do what requests have decided, in one transaction; give the callers that are not what they were thought."""
         callers = {request.digest: request.known.columns for request in requests if request.known is not None}
-        rests_on = [request.digest if request.known is not None else None for request in requests]
-        given: dict[str, Any] = {"now": now}
-        given |= _columns(_JUDGED, ((digest, *columns) for digest, columns in callers.items()))
-        pairs = list(zip(requests, rests_on, strict=True))
-        given |= _columns(_KEY, ((*one.row, caller) for one, caller in pairs if one.row is not None))
-        given |= _columns(_EVENT, ((*one.event, caller) for one, caller in pairs if one.event is not None))
-        statement = POSTGRESQL_WRITE_AGAIN if again else POSTGRESQL_WRITE
+        statement, given = _statement_for(requests, callers, again=again)
+        given["now"] = now
         confirmed = {digest: (key, used) for digest, key, used in await self._fetch(connection, statement, given)}
         noted = now - LAST_USED_INTERVAL
         if keys := [key for key, used in confirmed.values() if used is None or used < noted]:
@@ -241,7 +238,26 @@ class PostgreSQLWriter:
         return rows
 
 
-def _columns(names: Sequence[str], rows: Iterable[Row]) -> dict[str, list[Any]]:
+def _statement_for(
+    requests: Sequence[Request], callers: Mapping[bytes | None, Row], *, again: bool
+) -> tuple[Statement, dict[str, Any]]:
+    """What does all that requests have decided, and its parameters but `now`."""
+    keys = [(*one.row, one.digest if one.known is not None else None) for one in requests if one.row is not None]
+    events = [(*one.event, one.digest if one.known is not None else None) for one in requests if one.event is not None]
+    judged = [(digest, *columns) for digest, columns in callers.items()]
+    if len(keys) == 1 and not events and not again:
+        [caller] = judged or [(None,) * len(_JUDGED)]
+        return POSTGRESQL_WRITE_KEY, {
+            **dict(zip(_JUDGED, caller, strict=True)),
+            **dict(zip(_KEY, keys[0], strict=True)),
+        }
+    given = _columns(_JUDGED, judged) | _columns(_KEY, keys)
+    if not events and not again:
+        return POSTGRESQL_WRITE_KEYS, given
+    return POSTGRESQL_WRITE_AGAIN if again else POSTGRESQL_WRITE, given | _columns(_EVENT, events)
+
+
+def _columns(names: Sequence[str], rows: Sequence[Row]) -> dict[str, Any]:
     """Rows as arrays, one a column."""
     columns = list(zip(*rows, strict=True))
     return (
