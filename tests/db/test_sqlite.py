@@ -1,20 +1,24 @@
 """What holds for SQLite: durability, its file, its locks and its faults."""
 
 import asyncio
+import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from db import Database, DatabaseUnavailable, NewKey, list_keys
+from db.sqlite_process import LOG_LIMIT
 
 _WAL_HEADER = 32
 _FRAME_HEADER = 24
+_PAGE = 4096
 """Bytes (https://sqlite.org/fileformat2.html#the_write_ahead_log)."""
 
 
@@ -107,6 +111,33 @@ def test_a_commit_is_synced(sqlite_url: str, opened: Any) -> None:
                     lambda connection, pragma=pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
                 )
                 assert value == expected
+
+    asyncio.run(scenario())
+
+
+def test_the_log_is_folded_while_keys_are_made(sqlite_url: str, sqlite_path: Path, tmp_path: Path, opened: Any) -> None:
+    """The write-ahead log is folded into the file without a pause: the file alone comes to hold what it did not."""
+
+    def folded() -> int:
+        alone = tmp_path / "alone.db"
+        shutil.copyfile(sqlite_path, alone)
+        try:
+            with closing(sqlite3.connect(alone)) as connection:
+                [count] = connection.execute("SELECT count(*) FROM api_keys").fetchone()
+        except sqlite3.DatabaseError:
+            return 0  # copied in the middle of it
+        return int(count)
+
+    async def scenario() -> None:
+        async with opened(sqlite_url, deadline=30) as scene:
+            made = 0
+            async with asyncio.timeout(120):
+                while folded() < 100:
+                    for _ in range(20):
+                        made += len(await asyncio.gather(*(scene.create() for _ in range(100))))
+            log = sqlite_path.with_name(f"{sqlite_path.name}-wal").stat().st_size
+            assert log < LOG_LIMIT * (_FRAME_HEADER + _PAGE)
+            assert len(await scene.keys()) == made
 
     asyncio.run(scenario())
 
