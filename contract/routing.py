@@ -74,15 +74,6 @@ class Specification31(OpenAPISpecification):  # type: ignore[misc]  # connexion 
         self._base_path = base_path
 
 
-class Middleware31(ConnexionMiddleware):  # type: ignore[misc]  # connexion is untyped
-    """Connexion's stack, built at start."""
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serve one request; Connexion's own leaves word for Starlette's router, which is not asked here."""
-        answered: Awaitable[None] = self.app(scope, receive, send)
-        return answered
-
-
 class BoundResolver(Resolver):  # type: ignore[misc]  # connexion is untyped
     """Resolves operationIds to the functions that `contract.binding` has bound."""
 
@@ -242,7 +233,7 @@ def build_connexion(
 ) -> ASGIApp:
     """Connexion's stack: `outer` middlewares, its routing, `inner` ones, and `dispatch` at the end."""
     routing = partial(Routing, bound=bound, beside=beside, state=state, lenient=lenient)
-    middleware = Middleware31(dispatch, middlewares=[*outer, routing, *inner])
+    middleware = ConnexionMiddleware(dispatch, middlewares=[*outer, routing, *inner])
     middleware.apis.append(API(Specification31(contract), base_path=None, resolver=BoundResolver(bound)))
     # Connexion would build the stack with the first request; what is wrong with it is to be known at start.
     middleware.app, middleware.middleware_stack = middleware._build_middleware_stack()  # noqa: SLF001

@@ -142,7 +142,7 @@ def test_the_stack_is_built_by_a_private_method() -> None:
     source = inspect.getsource(ConnexionMiddleware._build_middleware_stack)  # noqa: SLF001
     assert "isinstance(app, SpecMiddleware)" in source
     call = inspect.getsource(ConnexionMiddleware.__call__)
-    assert "await self.app(scope, receive, send)" in call, "more is done than to call the outermost application"
+    assert "if self.middleware_stack is None" in call, "the stack would be built a second time, with the first request"
 
 
 def test_routing_adds_an_api_by_mounting_its_router() -> None:
