@@ -75,7 +75,9 @@ class Search:
 
 def near_misses(token: str) -> list[str]:
     """Tokens that were mistyped, cut off, or glued to something."""
-    swapped = token[:-20] + token[-19] + token[-20] + token[-18:]
+    # Two neighbours that are alike would leave it as it is.
+    place = next(place for place in range(len(token) - 20, len(token)) if token[place] != token[place + 1])
+    swapped = token[:place] + token[place + 1] + token[place] + token[place + 2 :]
     other = "0" if token[-1] != "0" else "1"
     return [token[:-1] + other, token[:-1], f"{token}x", swapped, token.lower(), token[4:], f"{token},{token}"]
 
