@@ -36,7 +36,6 @@ _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 """What the server says itself: two words for where an answer ends let the next one be forged (RFC 9112 §6.3)."""
 
-
 _SHORT: Final = 32
 """Characters of a value that is worth keeping as it was encoded: it comes again, and is no secret."""
 

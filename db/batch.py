@@ -133,7 +133,7 @@ class Batch:
             request.judge(encoder, moment)
             if request.error is not None:
                 settle(request, request.error)
-            elif request.row is not None or request.event is not None:
+            elif request.writes:
                 self.writes.append(request)
             elif request.told:
                 settle(request, None)

@@ -51,7 +51,7 @@ def _number(digits: str) -> float | Decimal:
     return number if Decimal(repr(number)) == exact else exact
 
 
-@lru_cache(maxsize=4)  # a key and its event share one
+@lru_cache(maxsize=4)  # keys that are made together share one
 def encode_timestamp(moment: datetime) -> str:
     """Write an aware moment as RFC 3339 in UTC, with microseconds.
 

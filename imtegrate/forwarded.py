@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 
 from contract import ASGIApp
+from contract.fields import fields_of
 from contract.request import Receive, Scope, Send
 
 Address = IPv4Address | IPv6Address
@@ -66,7 +67,7 @@ class Forwarded:
 
     def _client_of(self, scope: Scope, peer: Address) -> Address:
         fields = {
-            name: [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+            name: [value.decode("latin-1") for value in fields_of(scope).get(name, ())]
             for name in (b"forwarded", b"x-forwarded-for")
         }
         said = []

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from contract import ASGIApp, Problem, ValidationError
 from contract.errors import respond
+from contract.fields import fields_of
 from contract.request import Receive, Scope, Send
 
 
@@ -28,7 +29,7 @@ class LoopbackOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Judge one request's `Host`."""
-        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        hosts = fields_of(scope).get(b"host", ())
         if len(hosts) > 1 or not all(is_loopback(_host_of(host)) for host in hosts):
             await respond(MisdirectedRequest(), scope, send)
             return

@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 
 from contract import ASGIApp, Problem, ValidationError
 from contract.errors import respond
+from contract.fields import fields_of
 from contract.request import Message, Receive, Scope, Send
 from handlers.credentials import bearer_digest
 
@@ -136,7 +137,7 @@ class RateLimit:
 def _callers(scope: Scope) -> list[tuple[str, str]]:
     """By policy: whom a request counts for. A key is told by its digest, whether anyone has such a key or not."""
     found = []
-    digest = bearer_digest([value for name, value in scope["headers"] if name == b"authorization"])
+    digest = bearer_digest(fields_of(scope).get(b"authorization", ()))
     if digest is not None:
         found.append((KEY_POLICY, digest.hex()))
     client = scope.get("client")

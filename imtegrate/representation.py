@@ -3,6 +3,7 @@
 from hashlib import sha256
 from typing import Final
 
+from contract.fields import fields_of
 from contract.request import Receive, Scope, Send
 from contract.sending import send_answer
 from contract.shortcut import Headers
@@ -33,7 +34,7 @@ class Static:
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer GET or HEAD."""
-        known = [value for name, value in scope["headers"] if name == b"if-none-match"]
+        known = fields_of(scope).get(b"if-none-match", ())
         tags = [tag.strip().removeprefix(b"W/") for value in known for tag in value.split(b",")]
         if self._etag in tags or b"*" in tags:
             await send_answer(scope, send, 304, self._headers[1:], b"")
