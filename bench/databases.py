@@ -87,18 +87,22 @@ def path_of(url: str) -> str:
 
 _FILL: Final = f"INSERT INTO api_keys (id, prefix, digest, {OTHER_COLUMNS}) SELECT "
 
+_SCATTERED: Final = "(n * 2654435761 & 4294967295)"
+"""Prefixes come in no order: n times an odd number, modulo 2 to the 32nd, is each number once (Knuth, TAOCP 6.4)."""
+
 _FILL_SQLITE: Final = (
     "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?) "
     + _FILL
-    + f"printf('%012x70008%015x', n, n), 'filled_' || n, randomblob(32), {OTHER_COLUMNS} "
+    + f"printf('%012x70008%015x', n, n), printf('imt_live_%08x', {_SCATTERED}), randomblob(32), {OTHER_COLUMNS} "
     "FROM numbers, (SELECT * FROM api_keys LIMIT 1)"
 )
 
 _FILL_POSTGRESQL: Final = (
     _FILL
-    + "(lpad(to_hex(n), 12, '0') || '70008' || lpad(to_hex(n), 15, '0'))::uuid, 'filled_' || n, "
+    + "(lpad(to_hex(n), 12, '0') || '70008' || lpad(to_hex(n), 15, '0'))::uuid, "
+    + f"'imt_live_' || lpad(to_hex({_SCATTERED}), 8, '0'), "
     + f"sha256(n::text::bytea), {OTHER_COLUMNS} "
-    "FROM generate_series(1, {keys}) AS n, (SELECT * FROM api_keys LIMIT 1) AS root"
+    "FROM generate_series(1::bigint, {keys}) AS n, (SELECT * FROM api_keys LIMIT 1) AS root"
 )
 
 _ROOT: Final = f"SELECT {OTHER_COLUMNS} FROM api_keys LIMIT 1"

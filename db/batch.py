@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from db.audit import Event, Refused
 from db.callers import Guesses, Known
 from db.errors import DatabaseUnavailable
-from db.keys import Caller, NewKey
+from db.keys import Caller, NewKey, TokenKey
 
 Row = tuple[Any, ...]
 """Columns as the engine's driver takes them."""
@@ -32,21 +32,21 @@ class Encoder(Protocol):
 
 
 class Request:
-    """One caller's wish: to find a key by `digest`, and if `decide` is given, to do what it decides."""
+    """One caller's wish: to find a key by `token`, and if `decide` is given, to do what it decides."""
 
-    __slots__ = ("decide", "digest", "error", "event", "expires", "future", "known", "outcome", "row", "told")
+    __slots__ = ("decide", "error", "event", "expires", "future", "known", "outcome", "row", "token", "told")
 
     def __init__(
-        self, future: asyncio.Future[Any], digest: bytes | None, decide: Decide | None, expires: float
+        self, future: asyncio.Future[Any], token: TokenKey | None, decide: Decide | None, expires: float
     ) -> None:
         self.future = future
-        self.digest = digest
+        self.token = token
         self.decide = decide
         self.expires = expires
         """Seconds on the clock `time.monotonic`."""
         self.known: Known | None = None
         """The caller that the decision rests on; the database is to confirm it."""
-        self.told = digest is None
+        self.told = token is None
         """The database has told of the caller for this request: `known` is no guess, and None means nobody."""
         self.outcome: Caller | NewKey | Refused | None = None
         self.error: BaseException | None = None
@@ -95,13 +95,13 @@ class Batch:
     def __init__(self, loop: asyncio.AbstractEventLoop, requests: list[Request]) -> None:
         self.loop = loop
         self.requests = requests
-        self.lookups: set[bytes] = set()
+        self.lookups: set[TokenKey] = set()
         """Callers that nothing is known of."""
         self.writes: list[Request] = []
         """Requests that were decided, and have something to insert if their callers still are what they were."""
-        self.found: dict[bytes, Known] = {}
-        """By digest: what the database told, of lookups and of stale callers; nothing of those that are not there."""
-        self.stale: set[bytes] = set()
+        self.found: dict[TokenKey, Known] = {}
+        """By token: what the database told, of lookups and of stale callers; nothing of those that are not there."""
+        self.stale: set[TokenKey] = set()
         """Callers that are not what they were: nothing of theirs was inserted."""
         self.again = False
         """A commit was asked for and its outcome is unknown: what is written may be there."""
@@ -115,20 +115,20 @@ class Batch:
     def prepare(self, guesses: Guesses, encoder: Encoder) -> bool:
         """Decide what can be decided by guess; whether there is anything for the database to do."""
         moment = datetime.now(UTC)
-        judged: dict[bytes | None, Known] = {}
+        judged: dict[TokenKey | None, Known] = {}
         for request in self.requests:
             if request.future.done():
                 continue
             if request.decide is None or not (request.told or self._guess(request, guesses)):
-                assert request.digest is not None  # only what is told has none
-                self.lookups.add(request.digest)
+                assert request.token is not None  # only what is told has none
+                self.lookups.add(request.token)
                 continue
             known = request.known
-            if known is not None and judged.setdefault(request.digest, known).columns != known.columns:
+            if known is not None and judged.setdefault(request.token, known).columns != known.columns:
                 # Batches beside each other told of the caller before and after a change. The database confirms one
                 # state of it for all of a batch, and would let pass what rests on the other.
-                assert request.digest is not None  # who is known has one
-                self.lookups.add(request.digest)
+                assert request.token is not None  # who is known has one
+                self.lookups.add(request.token)
                 continue
             request.judge(encoder, moment)
             if request.error is not None:
@@ -139,14 +139,14 @@ class Batch:
                 settle(request, None)
             else:
                 # A guess lets nobody in.
-                assert request.digest is not None
-                self.lookups.add(request.digest)
+                assert request.token is not None
+                self.lookups.add(request.token)
         return bool(self.lookups or self.writes)
 
     @staticmethod
     def _guess(request: Request, guesses: Guesses) -> bool:
-        assert request.digest is not None
-        request.known = guesses.get(request.digest)
+        assert request.token is not None
+        request.known = guesses.get(request.token)
         return request.known is not None
 
     @property
@@ -165,8 +165,8 @@ class Batch:
 
     def learn(self, guesses: Guesses) -> list[Request]:
         """Remember what the database told of callers; hand over the requests that are to be decided anew by it."""
-        for digest in self.lookups | self.stale:
-            guesses.learn(digest, self.found.get(digest))
+        for token in self.lookups | self.stale:
+            guesses.learn(token, self.found.get(token))
         if not self.done or not (self.lookups or self.stale):
             return []
         again, settled = [], []
@@ -174,8 +174,8 @@ class Batch:
             if request.decide is None or request.future.done() or self._is_carried_out(request):
                 settled.append(request)
             else:
-                assert request.digest is not None  # who has none is not looked up
-                request.tell(self.found.get(request.digest))
+                assert request.token is not None  # who has none is not looked up
+                request.tell(self.found.get(request.token))
                 again.append(request)
         self.requests = settled
         return again
@@ -189,15 +189,15 @@ class Batch:
                 # One of its own each: an exception that many raise gathers all their tracebacks.
                 settle(request, DatabaseUnavailable(self.failure or "the transaction was broken off"))
             elif request.decide is None:
-                assert request.digest is not None  # as above
-                known = self.found.get(request.digest)
+                assert request.token is not None  # as above
+                known = self.found.get(request.token)
                 request.outcome = None if known is None else known.caller
                 settle(request, None)
             else:
                 settle(request, request.outcome.error if isinstance(request.outcome, Refused) else None)
 
     def _is_carried_out(self, request: Request) -> bool:
-        return request.error is not None or (request.writes and request.digest not in self.stale)
+        return request.error is not None or (request.writes and request.token not in self.stale)
 
 
 def settle(request: Request, error: BaseException | None) -> None:

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
 
-from db.keys import Caller
+from db.keys import Caller, TokenKey
 
 MAX_GUESSES: Final = 4096
 """Callers remembered by one process: about 2 MB."""
@@ -24,24 +24,24 @@ class Known:
 
 
 class Guesses:
-    """Known callers by digest, those not met for the longest forgotten first."""
+    """Known callers by token, those not met for the longest forgotten first."""
 
     def __init__(self, size: int = MAX_GUESSES) -> None:
         self._size = size
-        self._known: OrderedDict[bytes, Known] = OrderedDict()
+        self._known: OrderedDict[TokenKey, Known] = OrderedDict()
 
-    def get(self, digest: bytes) -> Known | None:
-        """The caller with this digest, if it was met."""
-        known = self._known.get(digest)
+    def get(self, token: TokenKey) -> Known | None:
+        """The caller with this token, if it was met."""
+        known = self._known.get(token)
         if known is not None:
-            self._known.move_to_end(digest)
+            self._known.move_to_end(token)
         return known
 
-    def learn(self, digest: bytes, known: Known | None) -> None:
+    def learn(self, token: TokenKey, known: Known | None) -> None:
         """Remember what the database told; None: there is no such caller, or no longer."""
         if known is None:
-            self._known.pop(digest, None)
+            self._known.pop(token, None)
             return
-        self._known[digest] = known
+        self._known[token] = known
         if len(self._known) > self._size:
             self._known.popitem(last=False)

@@ -50,7 +50,7 @@ class SchemaTooNew(DatabaseError):
 
 
 class KeyConflict(DatabaseError):
-    """A constraint refused a key: its id, prefix or digest is taken, or there is no such organisation."""
+    """A constraint refused a key: its id or prefix is taken, or there is no such organisation."""
 
     def __init__(self, constraint: str) -> None:
         super().__init__(constraint)

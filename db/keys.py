@@ -14,6 +14,12 @@ from db.tables import API_KEYS
 
 KeyState = Literal["active", "revoked", "expired"]
 
+TokenKey = tuple[str, bytes]
+"""What a token is looked up by: its prefix, by which its key is found, and its SHA-256 digest, which the key must have.
+
+A digest is unique because its prefix is: it needs no index of its own, in which each new one would have its place on a
+page of its own."""
+
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -40,7 +46,7 @@ class NewKey:
     prefix: str
     """The part of the token that may be shown."""
     digest: bytes
-    """SHA-256 of the token, 32 bytes."""
+    """SHA-256 of the token, 32 bytes; the token begins with the prefix."""
     name: Any
     """JSON value, as are `scopes`, `env` and those of `extra`."""
     scopes: Any
@@ -133,7 +139,7 @@ def insert_key(connection: sa.Connection, key: NewKey, event: Event) -> None:
     """Insert one key, and the event that tells of it.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: its id, prefix or digest is taken, or there is no such organisation.
+        sqlalchemy.exc.IntegrityError: its id or prefix is taken, or there is no such organisation.
     """
     connection.execute(
         sa.insert(API_KEYS).values(
@@ -196,9 +202,11 @@ def get_key(connection: sa.Connection, id_or_prefix: str, *, lock: bool = False)
     return None if row is None else ApiKey(*row)
 
 
-def find_key(connection: sa.Connection, digest: bytes) -> ApiKey | None:
-    """Find the key, revoked or not, whose token has this SHA-256 digest."""
-    row = connection.execute(_KEPT.where(API_KEYS.c.digest == digest)).one_or_none()
+def find_key(connection: sa.Connection, token: TokenKey) -> ApiKey | None:
+    """Find the key, revoked or not, that has this token."""
+    prefix, digest = token
+    query = _KEPT.where(API_KEYS.c.prefix == prefix, API_KEYS.c.digest == digest)
+    row = connection.execute(query).one_or_none()
     return None if row is None else ApiKey(*row)
 
 

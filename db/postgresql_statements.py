@@ -41,13 +41,14 @@ def _one(name: str, columns: Sequence[sa.Column[Any]]) -> sa.FromClause:
     return sa.select(*values).subquery(name)
 
 
+_ASKED: Final = _many("asked", (API_KEYS.c.prefix, API_KEYS.c.digest))
+
 POSTGRESQL_FIND: Final = Statement(
-    sa.select(API_KEYS.c.digest, *JUDGED).where(
-        API_KEYS.c.digest == sa.any_(sa.bindparam("digests", type_=postgresql.ARRAY(API_KEYS.c.digest.type))),
-        IS_VALID,
-    )
+    sa.select(API_KEYS.c.prefix, API_KEYS.c.digest, *JUDGED)
+    .join(_ASKED, sa.and_(_ASKED.c.prefix == API_KEYS.c.prefix, _ASKED.c.digest == API_KEYS.c.digest))
+    .where(IS_VALID)
 )
-"""Find callers; parameters `digests` (an array), `now`."""
+"""Find callers; parameters `asked_prefix` and `asked_digest` (arrays), `now`."""
 
 CALLER: Final = sa.Column("caller", API_KEYS.c.digest.type)
 """The digest of the caller that a given row rests on; null for none."""
@@ -61,8 +62,12 @@ def _write(given: Given, *, events: bool, again: bool = False) -> Statement:
     judged = given("judged", (API_KEYS.c.digest, *JUDGED))
     confirmed = (
         sa.select(API_KEYS.c.digest, API_KEYS.c.id, API_KEYS.c.last_used_at)
-        .join(judged, judged.c.digest == API_KEYS.c.digest)
-        .where(IS_VALID, *(_is_same(judged.c[column.name], column) for column in JUDGED))
+        .join(judged, judged.c.id == API_KEYS.c.id)
+        .where(
+            judged.c.digest == API_KEYS.c.digest,
+            IS_VALID,
+            *(_is_same(judged.c[column.name], column) for column in JUDGED),
+        )
         .cte("confirmed")
     )
     keys = given("key", (*INSERTED, *ORIGIN, CALLER))

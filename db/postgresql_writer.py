@@ -18,7 +18,7 @@ from db.batch import Batch, Request, Row
 from db.callers import Known
 from db.column_types import as_utc, decode_json, encode_json
 from db.errors import KeyConflict
-from db.keys import Caller, NewKey
+from db.keys import Caller, NewKey, TokenKey
 from db.postgresql import confirm, explain, is_moved, is_passing, unwrap
 from db.postgresql_statements import (
     CALLER,
@@ -211,21 +211,24 @@ class PostgreSQLWriter:
             # Not the driver's own message, which shows the value.
             request.error = ValueError(f"a member of the key is no value of its column: {type(error).__name__}")
 
-    async def _write(self, connection: Any, requests: Sequence[Request], now: datetime, *, again: bool) -> set[bytes]:
+    async def _write(
+        self, connection: Any, requests: Sequence[Request], now: datetime, *, again: bool
+    ) -> set[TokenKey]:
         """Do what requests have decided, in one transaction; give the callers that are not what they were thought."""
-        callers = {request.digest: request.known.columns for request in requests if request.known is not None}
+        callers = {request.token: request.known.columns for request in requests if request.known is not None}
         statement, given = _statement_for(requests, callers, again=again)
         given["now"] = now
         confirmed = {digest: (key, used) for digest, key, used in await self._fetch(connection, statement, given)}
         noted = now - LAST_USED_INTERVAL
         if keys := [key for key, used in confirmed.values() if used is None or used < noted]:
             await self._fetch(connection, POSTGRESQL_TOUCH, {"now": now, "noted": noted, "keys": keys})
-        return {digest for digest in callers if digest is not None and digest not in confirmed}
+        return {token for token in callers if token is not None and token[1] not in confirmed}
 
-    async def _find(self, connection: Any, digests: Iterable[bytes], now: datetime) -> dict[bytes, Known]:
-        """Give the callers that are valid, by digest."""
-        rows = await self._fetch(connection, POSTGRESQL_FIND, {"digests": list(digests), "now": now})
-        return {digest: _known(*columns) for digest, *columns in rows}
+    async def _find(self, connection: Any, tokens: Iterable[TokenKey], now: datetime) -> dict[TokenKey, Known]:
+        """Give the callers that are valid, by token."""
+        asked = _columns(("asked_prefix", "asked_digest"), list(tokens))
+        rows = await self._fetch(connection, POSTGRESQL_FIND, {**asked, "now": now})
+        return {(prefix, digest): _known(*columns) for prefix, digest, *columns in rows}
 
     async def _fetch(self, connection: Any, statement: Statement, given: dict[str, Any]) -> Any:
         arguments = [given[name] for name in statement.parameters]
@@ -239,12 +242,12 @@ class PostgreSQLWriter:
 
 
 def _statement_for(
-    requests: Sequence[Request], callers: Mapping[bytes | None, Row], *, again: bool
+    requests: Sequence[Request], callers: Mapping[TokenKey | None, Row], *, again: bool
 ) -> tuple[Statement, dict[str, Any]]:
     """What does all that requests have decided, and its parameters but `now`."""
-    keys = [(*one.row, one.digest if one.known is not None else None) for one in requests if one.row is not None]
-    events = [(*one.event, one.digest if one.known is not None else None) for one in requests if one.event is not None]
-    judged = [(digest, *columns) for digest, columns in callers.items()]
+    keys = [(*one.row, _caller_of(one)) for one in requests if one.row is not None]
+    events = [(*one.event, _caller_of(one)) for one in requests if one.event is not None]
+    judged = [(token[1], *columns) for token, columns in callers.items() if token is not None]
     if len(keys) == 1 and not events and not again:
         [caller] = judged or [(None,) * len(_JUDGED)]
         return POSTGRESQL_WRITE_KEY, {
@@ -255,6 +258,11 @@ def _statement_for(
     if not events and not again:
         return POSTGRESQL_WRITE_KEYS, given
     return POSTGRESQL_WRITE_AGAIN if again else POSTGRESQL_WRITE, given | _columns(_EVENT, events)
+
+
+def _caller_of(request: Request) -> bytes | None:
+    """The digest of the caller that a request rests on."""
+    return request.token[1] if request.token is not None and request.known is not None else None
 
 
 def _columns(names: Sequence[str], rows: Sequence[Row]) -> dict[str, Any]:

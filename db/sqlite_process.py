@@ -63,8 +63,11 @@ class Misplaced(Exception):
     """The path no longer leads to the file that was in use; `REMOVED` or `REPLACED`."""
 
 
-Entry = tuple[bytes | None, tuple[Any, ...] | None, tuple[Any, ...] | None]
-"""What one request writes: the digest of the caller it rests on, a row of a key and its origin, a row of an event."""
+TokenKey = tuple[str, bytes]
+"""What a caller is found by: the prefix of its token, and its SHA-256 digest."""
+
+Entry = tuple[TokenKey | None, tuple[Any, ...] | None, tuple[Any, ...] | None]
+"""What one request writes: the token of the caller it rests on, a row of a key and its origin, a row of an event."""
 
 ORIGIN: Final = 3
 """Columns of the origin of a key, at the end of its row: client's address, request's id, document."""
@@ -201,12 +204,12 @@ class Writer:
         """Do a task in one transaction.
 
         Args:
-            task: `lookups`, digests of callers to look up; `known`, by digest the columns that callers are thought to
+            task: `lookups`, tokens of callers to look up; `known`, by token the columns that callers are thought to
                 have; `entries`, and `again`, whether they may have been inserted before; `now` and `noted`, the moments
                 by which keys expire and uses are noted again.
 
         Returns:
-            `DONE`, the columns of lookups and of callers that are not as thought, by digest, and by an entry's number
+            `DONE`, the columns of lookups and of callers that are not as thought, by token, and by an entry's number
             why it was refused; or `FAILED`, SQLite's result code and its message.
         """
         try:
@@ -254,7 +257,7 @@ class Writer:
         connection.execute("BEGIN IMMEDIATE")
         found, used = self._find(task, {*task["lookups"], *known})
         entries: list[tuple[int, Entry]] = list(enumerate(task["entries"]))
-        stale = [digest for digest, columns in known.items() if found.get(digest) != columns]
+        stale = [token for token, columns in known.items() if found.get(token) != columns]
         if stale:
             entries = [(number, entry) for number, entry in entries if entry[0] not in stale]
         refused: dict[int, tuple[str, str]] = {}
@@ -263,33 +266,35 @@ class Writer:
             self._insert_singly(entries, inserts, found, refused)
         else:
             self._insert([entry for _, entry in entries], inserts, found)
-        for digest in known:
-            key = found[digest][0] if digest in found else None
-            if key is not None and (used[digest] is None or used[digest] < task["noted"]):
+        for token in known:
+            key = found[token][0] if token in found else None
+            if key is not None and (used[token] is None or used[token] < task["noted"]):
                 connection.execute(self._touch, {"now": task["now"], "key": key})
         connection.execute("COMMIT")
         # Only now: what is committed to a file that nobody finds any more is not to be acknowledged.
         self._check()
         # A caller may be both: judged by a guess for one request, and looked up for another.
         asked = {*task["lookups"], *stale}
-        told = {digest: columns for digest, columns in found.items() if digest in asked}
+        told = {token: columns for token, columns in found.items() if token in asked}
         return DONE, told, refused, stale
 
     def _find(
-        self, task: Mapping[str, Any], digests: Iterable[bytes]
-    ) -> tuple[dict[bytes, tuple[Any, ...]], dict[bytes, str | None]]:
-        """By digest, the columns of the callers that are valid, and when their last use was noted."""
+        self, task: Mapping[str, Any], tokens: Iterable[TokenKey]
+    ) -> tuple[dict[TokenKey, tuple[Any, ...]], dict[TokenKey, str | None]]:
+        """By token, the columns of the callers that are valid, and when their last use was noted."""
         assert self._connection is not None
         found, used = {}, {}
-        for digest in digests:
-            row = self._connection.execute(self._find_caller, {"digest": digest, "now": task["now"]}).fetchone()
+        for token in tokens:
+            prefix, digest = token
+            given = {"prefix": prefix, "digest": digest, "now": task["now"]}
+            row = self._connection.execute(self._find_caller, given).fetchone()
             if row is not None:
-                *columns, used[digest] = row
-                found[digest] = tuple(columns)
+                *columns, used[token] = row
+                found[token] = tuple(columns)
         return found, used
 
     def _insert(
-        self, entries: Sequence[Entry], inserts: Sequence[str], callers: Mapping[bytes, tuple[Any, ...]]
+        self, entries: Sequence[Entry], inserts: Sequence[str], callers: Mapping[TokenKey, tuple[Any, ...]]
     ) -> None:
         assert self._connection is not None
         insert_key, insert_event, tell_of_key = inserts
@@ -303,7 +308,7 @@ class Writer:
         self,
         entries: Sequence[tuple[int, Entry]],
         inserts: Sequence[str],
-        callers: Mapping[bytes, tuple[Any, ...]],
+        callers: Mapping[TokenKey, tuple[Any, ...]],
         refused: dict[int, tuple[str, str]],
     ) -> None:
         """Insert entry by entry, so that one which the database refuses fails alone."""

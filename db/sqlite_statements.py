@@ -41,10 +41,10 @@ def _telling(*, again: bool) -> str:
 
 SQLITE_FIND: Final = str(
     sa.select(*JUDGED, API_KEYS.c.last_used_at)
-    .where(API_KEYS.c.digest == sa.bindparam("digest"), IS_VALID)
+    .where(API_KEYS.c.prefix == sa.bindparam("prefix"), API_KEYS.c.digest == sa.bindparam("digest"), IS_VALID)
     .compile(dialect=_SQLITE)
 )
-"""Find a caller; parameters `digest`, `now`."""
+"""Find a caller; parameters `prefix`, `digest`, `now`."""
 
 SQLITE_TOUCH: Final = str(
     sa.update(API_KEYS).values(last_used_at=NOW).where(API_KEYS.c.id == sa.bindparam("key")).compile(dialect=_SQLITE)

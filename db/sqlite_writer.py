@@ -17,7 +17,7 @@ from db.callers import Known
 from db.column_types import decode_json, encode_json, encode_timestamp
 from db.errors import KeyConflict
 from db.identifiers import uuid_of
-from db.keys import Caller, NewKey
+from db.keys import Caller, NewKey, TokenKey
 from db.sqlite import DatabaseFile, explain_code, is_locked_code
 from db.sqlite_statements import SQLITE_FIND, SQLITE_INSERTS, SQLITE_TOUCH
 from db.statements import LAST_USED_INTERVAL
@@ -147,8 +147,8 @@ def _task_of(batch: Batch) -> bytes:
     return sqlite_process.message(
         {
             "lookups": list(batch.lookups),
-            "known": {request.digest: request.known.columns for request in batch.writes if request.known is not None},
-            "entries": [(one.digest if one.known is not None else None, one.row, one.event) for one in batch.writes],
+            "known": {request.token: request.known.columns for request in batch.writes if request.known is not None},
+            "entries": [(one.token if one.known is not None else None, one.row, one.event) for one in batch.writes],
             "again": batch.again,
             "now": encode_timestamp(now),
             "noted": encode_timestamp(now - LAST_USED_INTERVAL),
@@ -158,12 +158,12 @@ def _task_of(batch: Batch) -> bytes:
 
 def _note(
     batch: Batch,
-    found: Mapping[bytes, tuple[Any, ...]],
+    found: Mapping[TokenKey, tuple[Any, ...]],
     refused: Mapping[int, tuple[str, str]],
-    stale: Sequence[bytes] = (),
+    stale: Sequence[TokenKey] = (),
 ) -> None:
     """Note what the process has told."""
-    batch.found = {digest: _known(*columns) for digest, columns in found.items()}
+    batch.found = {token: _known(*columns) for token, columns in found.items()}
     batch.stale = set(stale)
     for number, (kind, text) in refused.items():
         request = batch.writes[number]

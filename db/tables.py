@@ -33,7 +33,7 @@ API_KEYS: Final = sa.Table(
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("org_id", sa.ForeignKey(ORGANISATIONS.c.id), nullable=False, index=True),
     sa.Column("prefix", sa.Text, nullable=False, unique=True),
-    sa.Column("digest", sa.LargeBinary(DIGEST_BYTES), nullable=False, unique=True),
+    sa.Column("digest", sa.LargeBinary(DIGEST_BYTES), nullable=False),
     sa.Column("name", JSONText, nullable=False),
     sa.Column("scopes", JSONText, nullable=False),
     sa.Column("env", JSONText, nullable=False),

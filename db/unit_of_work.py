@@ -11,7 +11,7 @@ from db.audit import Refused
 from db.batch import Batch, Decide, Encoder, Request, expire
 from db.callers import Guesses
 from db.errors import DatabaseUnavailable
-from db.keys import Caller, NewKey
+from db.keys import Caller, NewKey, TokenKey
 
 MAX_BATCH: Final = 512
 """Requests of one transaction: bounds how long it keeps other writers out, and the size of its statements."""
@@ -75,39 +75,39 @@ class UnitOfWork:
         self._idle: asyncio.Event | None = None
 
     def create_key(
-        self, caller: bytes | None, decide: Callable[[Caller | None, datetime], NewKey | Refused]
+        self, caller: TokenKey | None, decide: Callable[[Caller | None, datetime], NewKey | Refused]
     ) -> Awaitable[NewKey]:
         """Insert the key that `decide` gives for the caller; return once it is durable.
 
         Args:
-            caller: SHA-256 digest of the calling key's token; None for a request without one.
+            caller: the calling key's token; None for a request without one.
             decide: judges the caller, None if it is unknown, revoked, expired or not named, at a moment, and gives the
                 new key, or a refusal to record. It must not block. It may be called again, if the caller has changed
                 meanwhile: what it said before then came to nothing.
 
         Raises:
             DatabaseUnavailable: not done by the deadline; the key may yet come to exist.
-            KeyConflict: the key's id, prefix or digest is taken, or there is no such organisation.
+            KeyConflict: the key's id or prefix is taken, or there is no such organisation.
             Exception: whatever `decide` raised, or refused with.
         """
         return self._enqueue(caller, decide)
 
-    async def admit(self, digest: bytes, decide: Callable[[Caller | None, datetime], Caller | Refused]) -> Caller:
-        """Let in the caller with this digest, as the database has it now; `decide` as for `create_key`.
+    async def admit(self, token: TokenKey, decide: Callable[[Caller | None, datetime], Caller | Refused]) -> Caller:
+        """Let in the caller with this token, as the database has it now; `decide` as for `create_key`.
 
         Raises:
             DatabaseUnavailable: not done by the deadline.
             Exception: whatever `decide` raised, or refused with.
         """
-        return cast("Caller", await self._enqueue(digest, decide))
+        return cast("Caller", await self._enqueue(token, decide))
 
-    async def find_caller(self, digest: bytes) -> Caller | None:
-        """Find the key with this digest, as the database has it now; None if it is unknown, revoked or expired.
+    async def find_caller(self, token: TokenKey) -> Caller | None:
+        """Find the key with this token, as the database has it now; None if it is unknown, revoked or expired.
 
         Raises:
             DatabaseUnavailable: not done by the deadline.
         """
-        return cast("Caller | None", await self._enqueue(digest, None))
+        return cast("Caller | None", await self._enqueue(token, None))
 
     async def aclose(self) -> None:
         """Finish what was accepted, refuse anything more."""
@@ -120,13 +120,13 @@ class UnitOfWork:
                 timer.cancel()
         await self._engine.aclose()
 
-    def _enqueue(self, digest: bytes | None, decide: Decide | None) -> asyncio.Future[Any]:
+    def _enqueue(self, token: TokenKey | None, decide: Decide | None) -> asyncio.Future[Any]:
         if self._closed:
             raise DatabaseUnavailable("the database is being closed")
         # Kept: to ask for it is a system call.
         loop = self._loop = self._loop or asyncio.get_running_loop()
         future = loop.create_future()
-        self._waiting.append(Request(future, digest, decide, time.monotonic() + self._deadline))
+        self._waiting.append(Request(future, token, decide, time.monotonic() + self._deadline))
         if not self._woken:
             # Not at once: what arrives in the same turn of the loop goes along.
             self._woken = True

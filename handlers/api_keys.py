@@ -58,7 +58,7 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
     token = tokens.make(env)
 
     def decide(caller: Caller | None, now: datetime) -> NewKey | Refused:
-        if request.claim.digest is None:
+        if request.claim.token is None:
             assert services.development is not None  # nobody else is anonymous
             org_id, expires_at = services.development, None
         else:
@@ -82,7 +82,7 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
             expires_at=expires_at,
         )
 
-    key = await services.units.create_key(request.claim.digest, decide)
+    key = await services.units.create_key(request.claim.token, decide)
     answer: dict[str, Any] = {"env": key.env, **_created(key, token)}
     return Answer({**key.extra, **answer} if key.extra else answer, headers=_SHOWN_ONCE)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from contract import Forbidden, Request, Unauthorized
-from db import Caller, Refused
+from db import Caller, Refused, TokenKey
 from handlers import tokens
 from handlers.audit import refused
 from handlers.services import Services
@@ -22,8 +22,8 @@ EVERYTHING: Final = "*"
 class Claim:
     """Whose token a request holds; the key is looked up again in the transaction that relies on it."""
 
-    digest: bytes | None
-    """Of the token; None for an anonymous caller that the service allows."""
+    token: TokenKey | None
+    """What it is looked up by; None for an anonymous caller that the service allows."""
     caller: Caller | None = None
     """Whose token it is, where a security scheme of the document has had it looked up."""
 
@@ -38,7 +38,7 @@ class BearerToken:
         self._scope = scope
 
     def claim(self, request: Request) -> Claim:
-        """The digest of the request's token: the one that a scheme of the document took, else that of the headers.
+        """The request's token: the one that a scheme of the document took, else that of the headers.
 
         Raises:
             Unauthorized: no token, several, or one with a typo; nothing was looked up.
@@ -51,10 +51,10 @@ class BearerToken:
         headers = request.headers(b"authorization")
         if services.development is not None and not any(tokens.FORM.search(header) for header in headers):
             return ANONYMOUS
-        digest = bearer_digest(headers)
-        if digest is None:
+        token = bearer_token(headers)
+        if token is None:
             raise Unauthorized
-        return Claim(digest)
+        return Claim(token)
 
     async def admit(self, request: Request) -> None:
         """Look the claim up.
@@ -64,7 +64,7 @@ class BearerToken:
             Forbidden: the key does not hold the scope.
         """
         claim: Claim = request.claim
-        if claim.digest is None:
+        if claim.token is None:
             return
 
         def decide(caller: Caller | None, _now: datetime) -> Caller | Refused:
@@ -73,7 +73,7 @@ class BearerToken:
             return known if refusal is None else refused(request, known, refusal)
 
         services: Services = request.state
-        await services.units.admit(claim.digest, decide)
+        await services.units.admit(claim.token, decide)
 
     @staticmethod
     def known(caller: Caller | None) -> Caller:
@@ -91,8 +91,8 @@ class BearerToken:
         return None if holds(caller.scopes, self._scope) else Forbidden(f"The key should hold the scope {self._scope}")
 
 
-def bearer_digest(headers: Sequence[bytes]) -> bytes | None:
-    """The digest of the token in the only Authorization header; None where there is no such token."""
+def bearer_token(headers: Sequence[bytes]) -> TokenKey | None:
+    """What the token in the only Authorization header is looked up by; None where there is no such token."""
     if len(headers) != 1:
         return None
     scheme, _, token = headers[0].strip().partition(b" ")

@@ -30,7 +30,7 @@ def succeed(
         latest: when the successor ends at the latest, for who may not give more than that.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: its id, prefix or digest is taken.
+        sqlalchemy.exc.IntegrityError: its id or prefix is taken.
     """
     token = tokens.make(old.env)
     new = NewKey(

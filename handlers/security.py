@@ -28,8 +28,8 @@ class TokenVerifier:
         services: Services = request.state
         # For `basic`, the token is the password, whatever the name.
         text = credentials[1] if isinstance(credentials, tuple) else credentials
-        digest = tokens.read(text.encode("latin-1", "replace"))
-        if digest is None:
+        token = tokens.read(text.encode("latin-1", "replace"))
+        if token is None:
             raise Unauthorized
 
         def decide(caller: Caller | None, _now: datetime) -> Caller | Refused:
@@ -40,7 +40,7 @@ class TokenVerifier:
                     return refused(request, caller, Forbidden(f"The key should hold the scope {scope}"))
             return caller
 
-        return Claim(digest, await services.units.admit(digest, decide))
+        return Claim(token, await services.units.admit(token, decide))
 
 
 _TOKEN: Final = TokenVerifier()

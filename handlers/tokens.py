@@ -14,6 +14,8 @@ from threading import Lock
 from typing import Final
 from zlib import crc32
 
+from db import TokenKey
+
 ALPHABET: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """Base 62, in the order of ASCII."""
 
@@ -36,6 +38,9 @@ FORM: Final = re.compile(
 
 POOL_SIZE: Final = 2048
 """Bytes fetched at a time from the operating system's random source; they make about 50 tokens."""
+
+_PREFIX_END: Final = -(SECRET_LENGTH + CHECKSUM_LENGTH)
+"""Where what may be shown of a token ends."""
 
 _PAIR: Final = tuple(bytes((high, low)) for high in ALPHABET for low in ALPHABET)
 _PAIRS: Final = len(_PAIR)
@@ -66,15 +71,15 @@ def make(env: object) -> Token:
     return Token(body[:-SECRET_LENGTH].decode(), text.decode(), digest(text))
 
 
-def read(text: bytes) -> bytes | None:
-    """The digest of a text that has the form and the checksum of a token; None for any other."""
+def read(text: bytes) -> TokenKey | None:
+    """What a text that has the form and the checksum of a token is looked up by; None for any other."""
     if FORM.fullmatch(text) is None or checksum(text[:-CHECKSUM_LENGTH]) != text[-CHECKSUM_LENGTH:]:
         return None
-    return digest(text)
+    return text[:_PREFIX_END].decode("ascii"), digest(text)
 
 
 def digest(text: bytes) -> bytes:
-    """What is kept of a token, and looked up."""
+    """What is kept of a token, beside its prefix."""
     return sha256(text).digest()
 
 

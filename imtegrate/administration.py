@@ -168,10 +168,10 @@ def verify(text: str) -> Callable[[Connection], dict[str, Any]]:
     """Says whether a token is good; if not, why not."""
 
     def look_up(connection: Connection) -> dict[str, Any]:
-        digest = tokens.read(text.encode(errors="replace"))
-        if digest is None:
+        token = tokens.read(text.encode(errors="replace"))
+        if token is None:
             return {"valid": False, "reason": "this is no token of ours: its form or its checksum is wrong"}
-        key = find_key(connection, digest)
+        key = find_key(connection, token)
         if key is None:
             return {"valid": False, "reason": "no key has this token"}
         state = key.state(datetime.now(UTC))

@@ -14,7 +14,7 @@ from contract import ASGIApp, Problem, ValidationError
 from contract.errors import respond
 from contract.fields import fields_of
 from contract.request import Message, Receive, Scope, Send
-from handlers.credentials import bearer_digest
+from handlers.credentials import bearer_token
 
 UNITS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 """Seconds."""
@@ -137,8 +137,9 @@ class RateLimit:
 def _callers(scope: Scope) -> list[tuple[str, str]]:
     """By policy: whom a request counts for. A key is told by its digest, whether anyone has such a key or not."""
     found = []
-    digest = bearer_digest(fields_of(scope).get(b"authorization", ()))
-    if digest is not None:
+    token = bearer_token(fields_of(scope).get(b"authorization", ()))
+    if token is not None:
+        _, digest = token
         found.append((KEY_POLICY, digest.hex()))
     client = scope.get("client")
     if client:

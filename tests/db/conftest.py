@@ -14,7 +14,19 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from db import KEY_CREATED, ApiKey, Caller, Database, Event, NewKey, ensure_organisation, insert_key, list_keys, uuid7
+from db import (
+    KEY_CREATED,
+    ApiKey,
+    Caller,
+    Database,
+    Event,
+    NewKey,
+    TokenKey,
+    ensure_organisation,
+    insert_key,
+    list_keys,
+    uuid7,
+)
 
 
 @pytest.fixture
@@ -71,6 +83,11 @@ class Scene:
     database: Database
     root: NewKey
 
+    @property
+    def caller(self) -> TokenKey:
+        """What the token of the key is looked up by."""
+        return self.root.prefix, self.root.digest
+
     def decide(self, caller: Caller | None, _now: datetime) -> NewKey:
         """Give the caller a new key, whoever it is."""
         assert caller is not None
@@ -83,7 +100,7 @@ class Scene:
 
     async def create(self, **members: Any) -> NewKey:
         """Make a key as the root key's holder does."""
-        return await self.database.units.create_key(self.root.digest, lambda *_: make_key(self.root.org_id, **members))
+        return await self.database.units.create_key(self.caller, lambda *_: make_key(self.root.org_id, **members))
 
     async def keys(self) -> list[ApiKey]:
         """The keys that were made since."""

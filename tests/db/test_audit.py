@@ -21,6 +21,7 @@ from db import (
     NewKey,
     Origin,
     Refused,
+    TokenKey,
     expire_key,
     list_events,
     revoke_key,
@@ -97,10 +98,10 @@ def test_the_making_of_a_key_is_told_column_by_column(
         async with opened(url) as scene:
             before = await events(scene.database)
             create, root = scene.database.units.create_key, scene.root
-            callers = [(root.digest, root.id), (root.digest, root.id), (None, None), (b"?" * 32, None)]
+            callers = [(scene.caller, root.id), (scene.caller, root.id), (None, None), (("unknown", b"?" * 32), None)]
             expected = {}
-            for digest, maker in callers:
-                key = await create(digest, lambda *_: new_key(root.org_id, origin=origin, created_at=at))
+            for token, maker in callers:
+                key = await create(token, lambda *_: new_key(root.org_id, origin=origin, created_at=at))
                 expected[key.id] = told_of(key, maker)
             assert await events(scene.database) == before | expected
 
@@ -119,9 +120,9 @@ def test_each_key_of_a_transaction_is_told_of_by_its_own_maker(
         async with opened(url) as scene:
             create, root = scene.database.units.create_key, scene.root
             second: NewKey = await scene.create(name="second")
-            makers = {root.digest: root.id, second.digest: second.id, None: None}
-            for digest in (root.digest, second.digest):
-                assert await scene.database.units.find_caller(digest) is not None
+            makers = {scene.caller: root.id, (second.prefix, second.digest): second.id, None: None}
+            for token in makers:
+                assert token is None or await scene.database.units.find_caller(token) is not None
             for conflicting in (False, True):
                 before = await events(scene.database)
                 refused: list[Event] = []
@@ -138,11 +139,11 @@ def test_each_key_of_a_transaction_is_told_of_by_its_own_maker(
                     refused.append(told.event)
                     return told
 
-                wishes = [create(digest, make) for _ in range(5) for digest in makers]
-                wishes[3:3] = [create(root.digest, refuse), create(second.digest, refuse)]
+                wishes = [create(token, make) for _ in range(5) for token in makers]
+                wishes[3:3] = [create(scene.caller, refuse), create((second.prefix, second.digest), refuse)]
                 if conflicting:
-                    # A digest is unique: nothing is told of what is not there.
-                    wishes[5:5] = [create(root.digest, lambda *_: new_key(root.org_id, digest=root.digest))]
+                    # A prefix is unique: nothing is told of what is not there.
+                    wishes[5:5] = [create(scene.caller, lambda *_: new_key(root.org_id, prefix=root.prefix))]
                 results = await asyncio.gather(*wishes, return_exceptions=True)
                 kinds = Counter(type(result) for result in results)
                 assert kinds == Counter({NewKey: 15, _RefusedError: 2} | ({KeyConflict: 1} if conflicting else {}))
@@ -177,7 +178,7 @@ def test_what_rested_on_a_caller_that_changed_is_not_told(
             end = datetime.now(UTC) + timedelta(hours=1)
             await scene.database.run(lambda c: expire_key(c, root.id, end))
             bystanders = [create(None, lambda *_: new_key(root.org_id)) for _ in range(2)]
-            *made, first, second = await asyncio.gather(*(create(root.digest, make) for _ in range(4)), *bystanders)
+            *made, first, second = await asyncio.gather(*(create(scene.caller, make) for _ in range(4)), *bystanders)
             assert {key.expires_at for key in made} == {end}
             told = {key.id: told_of(key, root.id) for key in made}
             told |= {key.id: told_of(key, None) for key in (first, second)}
@@ -185,7 +186,7 @@ def test_what_rested_on_a_caller_that_changed_is_not_told(
             await scene.database.run(lambda c: revoke_key(c, root.prefix, datetime.now(UTC)))
             bystander = create(None, lambda *_: new_key(root.org_id))
             results: list[Any] = await asyncio.gather(
-                *(create(root.digest, make) for _ in range(4)), bystander, return_exceptions=True
+                *(create(scene.caller, make) for _ in range(4)), bystander, return_exceptions=True
             )
             *refused, key = results
             assert [type(error) for error in refused] == [_RefusedError] * 4
@@ -218,16 +219,16 @@ def test_a_batch_rests_on_one_state_of_a_caller(
             for told, guess in (known, known[::-1]):
                 decided.clear()
                 guesses = Guesses()
-                guesses.learn(root.digest, guess)
-                requests = [Request(loop.create_future(), root.digest, decide, 0) for _ in range(3)]
+                guesses.learn(scene.caller, guess)
+                requests = [Request(loop.create_future(), scene.caller, decide, 0) for _ in range(3)]
                 requests[1].tell(told)
                 batch = Batch(loop, requests)
                 assert batch.prepare(guesses, SQLiteWriter(DatabaseFile(Path("unused.db"))))
                 assert decided == [guess.caller] * 2
                 assert batch.writes == [requests[0], requests[2]]
-                assert batch.lookups == {root.digest}
+                assert batch.lookups == {scene.caller}
                 batch.done = True
-                batch.found = {root.digest: guess}
+                batch.found = {scene.caller: guess}
                 assert batch.learn(guesses) == [requests[1]]
                 assert requests[1].known is guess
 
@@ -245,11 +246,11 @@ def test_keys_and_events_are_one_to_one_whatever_breaks(
             made: list[tuple[NewKey, Any]] = []
             over = asyncio.Event()
 
-            async def load(digest: bytes | None, maker: Any) -> None:
+            async def load(token: TokenKey | None, maker: Any) -> None:
                 while not over.is_set():
-                    made.append((await create(digest, lambda *_: new_key(root.org_id, origin=ORIGIN)), maker))
+                    made.append((await create(token, lambda *_: new_key(root.org_id, origin=ORIGIN)), maker))
 
-            loads = [asyncio.create_task(load(*of)) for of in ((root.digest, root.id), (None, None)) for _ in range(8)]
+            loads = [asyncio.create_task(load(*of)) for of in ((scene.caller, root.id), (None, None)) for _ in range(8)]
             for number in range(12):
                 await asyncio.sleep(0.05 + 0.003 * number)
                 await kill_what_writes(scene.database, url)
@@ -278,14 +279,14 @@ def test_what_was_written_before_is_neither_made_nor_told_again(
             known = (root.id.hex, root.org_id.hex, encode_json(root.scopes), encode_json(root.env), None)
             keys = [new_key(root.org_id, origin=ORIGIN) for _ in range(3)]
             told = refusal(Caller(root.id, root.org_id, [], ""), datetime.now(UTC)).event
-            rests = [root.digest, None, root.digest]
+            rests = [scene.caller, None, scene.caller]
             now = encode_timestamp(datetime.now(UTC))
             task = {
                 "lookups": [],
-                "known": {root.digest: known},
+                "known": {scene.caller: known},
                 "entries": [
-                    *((digest, encoder.key_row(key), None) for digest, key in zip(rests, keys, strict=True)),
-                    (root.digest, None, encoder.event_row(told)),
+                    *((token, encoder.key_row(key), None) for token, key in zip(rests, keys, strict=True)),
+                    (scene.caller, None, encoder.event_row(told)),
                 ],
                 "now": now,
                 "noted": now,
@@ -295,7 +296,7 @@ def test_what_was_written_before_is_neither_made_nor_told_again(
             for again in (False, True, True):
                 assert writer.carry_out({**task, "again": again}) == (DONE, {}, {}, [])
                 made = {
-                    key.id: told_of(key, root.id if digest else None) for key, digest in zip(keys, rests, strict=True)
+                    key.id: told_of(key, root.id if token else None) for key, token in zip(keys, rests, strict=True)
                 }
                 assert await events(scene.database) == before | made | {told.id: told}
                 assert {key.id for key in await scene.keys()} == {key.id for key in keys}

@@ -30,7 +30,10 @@ def test_pages_hold_each_key_once(url: str, opened: Any, new_key: Any) -> None:
         async with opened(url) as scene:
             units, root = scene.database.units, scene.root
             made = await asyncio.gather(
-                *(units.create_key(root.digest, lambda _, now: new_key(root.org_id, created_at=now)) for _ in range(10))
+                *(
+                    units.create_key(scene.caller, lambda _, now: new_key(root.org_id, created_at=now))
+                    for _ in range(10)
+                )
             )
             assert len({key.created_at for key in made}) < 10
             pages, last = [], None
@@ -53,7 +56,7 @@ def test_a_key_is_revoked_by_id_or_prefix(url: str, opened: Any, name: str) -> N
             revoked = await scene.database.run(lambda c: revoke_key(c, str(getattr(made, name)), at))
             assert (revoked.id, revoked.revoked_at) == (made.id, at)
             assert [key.id for key in await scene.database.run(list_keys) if key.revoked_at is not None] == [made.id]
-            assert await scene.database.run(lambda c: find_key(c, made.digest)) == revoked
+            assert await scene.database.run(lambda c: find_key(c, (made.prefix, made.digest))) == revoked
 
     asyncio.run(scenario())
 
@@ -65,7 +68,7 @@ def test_what_names_no_key_revokes_none(url: str, opened: Any, name: str) -> Non
     async def scenario() -> None:
         async with opened(url) as scene:
             assert await scene.database.run(lambda c: revoke_key(c, name, datetime.now(UTC))) is None
-            assert await scene.database.run(lambda c: find_key(c, b"?" * 32)) is None
+            assert await scene.database.run(lambda c: find_key(c, ("unknown", b"?" * 32))) is None
 
     asyncio.run(scenario())
 

@@ -69,7 +69,7 @@ def test_a_serialization_failure_is_tried_again(postgresql_url: str, opened: Any
                 return decided[-1]
 
             create = scene.database.units.create_key
-            assert await asyncio.gather(*(create(scene.root.digest, decide) for _ in range(5))) == decided
+            assert await asyncio.gather(*(create(scene.caller, decide) for _ in range(5))) == decided
             assert {key.id for key in await scene.keys()} == {key.id for key in decided}
 
     asyncio.run(scenario())

@@ -1,6 +1,7 @@
 """Migrations: what they make, and who is refused."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from db import Database, SchemaOutdated, SchemaTooNew, schema
-from db.tables import METADATA
+from db import Database, NewKey, SchemaOutdated, SchemaTooNew, insert_key, schema, uuid7
+from db.sqlite_statements import SQLITE_FIND
+from db.tables import API_KEYS, METADATA
 
 
 def _differences(connection: sa.Connection) -> list[Any]:
@@ -118,3 +120,49 @@ def test_a_later_schema_is_refused(url: str) -> None:
 def test_head_is_the_newest_migration() -> None:
     """`db.schema.HEAD`, which saves a start the import of Alembic, is the revision that Alembic finds newest."""
     assert ScriptDirectory(str(schema.MIGRATIONS)).get_heads() == [schema.HEAD]
+
+
+def test_keys_outlive_the_loss_of_an_index(url: str, opened: Any, new_key: Callable[..., NewKey]) -> None:
+    """From the revision that had an index over digests: the same rows, found by token, checked as before."""
+
+    async def scenario() -> None:
+        async with opened(url) as scene:
+            database = scene.database
+            made = [scene.root, *[await scene.create(name=f"key {number}") for number in range(3)]]
+            await database.run(lambda connection: schema.downgrade(connection, "0002"))
+
+            def rows(connection: sa.Connection) -> list[Any]:
+                return [tuple(row) for row in connection.execute(sa.select(API_KEYS).order_by(API_KEYS.c.id))]
+
+            before = await database.run(rows)
+            assert "uq_api_keys_digest" in await database.run(_names)
+            with pytest.raises(SchemaOutdated):
+                await database.check_schema()
+            await database.upgrade()
+            assert "uq_api_keys_digest" not in await database.run(_names)
+            assert await database.run(rows) == before
+            for key in made:
+                assert await database.units.find_caller((key.prefix, key.digest)) is not None
+            bad: list[dict[str, Any]] = [{"digest": b"short"}, {"prefix": scene.root.prefix}, {"org_id": uuid7()}]
+            for members in bad:
+                key = new_key(**{"org_id": scene.root.org_id, **members})
+                with pytest.raises(sa.exc.IntegrityError):
+                    await database.run(lambda connection, key=key: insert_key(connection, key, scene.told_of(key)))
+
+    asyncio.run(scenario())
+
+
+def test_a_caller_is_found_by_an_index(sqlite_url: str) -> None:
+    """SQLite goes through no table to look a token up."""
+
+    async def scenario() -> None:
+        database = Database(sqlite_url)
+        await database.upgrade()
+        given = {"prefix": "", "digest": b"", "now": ""}
+        [plan] = await database.run(
+            lambda connection: connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {SQLITE_FIND}", given).all()
+        )
+        assert plan[-1].startswith("SEARCH api_keys USING INDEX")
+        await database.aclose()
+
+    asyncio.run(scenario())

@@ -50,7 +50,7 @@ def test_what_only_reads_commits_nothing(sqlite_url: str, sqlite_path: Path, ope
             await scene.create()
             log = Path(f"{sqlite_path}-wal")
             before = log.read_bytes()  # noqa: ASYNC240 - the loop has nothing else to do
-            assert await asyncio.gather(*(scene.database.units.find_caller(scene.root.digest) for _ in range(32)))
+            assert await asyncio.gather(*(scene.database.units.find_caller(scene.caller) for _ in range(32)))
             assert log.read_bytes() == before  # noqa: ASYNC240 - as above
 
     asyncio.run(scenario())
@@ -183,7 +183,7 @@ def test_a_lock_is_waited_for(sqlite_url: str, sqlite_path: Path, opened: Any) -
         async with opened(sqlite_url) as scene:
             other = sqlite3.connect(sqlite_path, isolation_level=None, check_same_thread=False)
             other.execute("BEGIN IMMEDIATE")
-            assert await scene.database.units.find_caller(scene.root.digest) is not None
+            assert await scene.database.units.find_caller(scene.caller) is not None
             await scene.database.ping()
             task = asyncio.create_task(scene.create())
             release = threading.Timer(0.3, other.execute, ["ROLLBACK"])

@@ -35,14 +35,14 @@ def test_a_key_is_kept_as_it_was_given(url: str, opened: Opened) -> None:
             assert {name: getattr(kept, name) for name in values} == values
             assert (kept.id, kept.org_id, kept.prefix) == (made.id, made.org_id, made.prefix)
             assert (kept.last_used_at, kept.revoked_at) == (None, None)
-            found = await scene.database.units.find_caller(made.digest)
+            found = await scene.database.units.find_caller((made.prefix, made.digest))
             assert found == Caller(made.id, made.org_id, made.scopes, made.env)
 
     asyncio.run(scenario())
 
 
-def test_the_caller_is_the_key_with_the_digest(url: str, opened: Opened) -> None:
-    """`decide` is given the calling key, and None for an unknown digest and for no digest."""
+def test_the_caller_is_the_key_with_the_token(url: str, opened: Opened) -> None:
+    """`decide` is given the calling key, and None for an unknown prefix, for another digest, and for no token."""
     seen: list[Caller | None] = []
 
     async def scenario() -> None:
@@ -52,10 +52,12 @@ def test_the_caller_is_the_key_with_the_digest(url: str, opened: Opened) -> None
                 seen.append(caller)
                 return scene.decide(Caller(scene.root.id, scene.root.org_id, [], ""), now)
 
-            for digest in (scene.root.digest, b"?" * 32, None):
-                await scene.database.units.create_key(digest, decide)
             root = scene.root
-            assert seen == [Caller(root.id, root.org_id, root.scopes, root.env), None, None]
+            unknown = [("unknown", root.digest), (root.prefix, b"?" * 32), None]
+            for token in (scene.caller, *unknown, scene.caller):
+                await scene.database.units.create_key(token, decide)
+            known = Caller(root.id, root.org_id, root.scopes, root.env)
+            assert seen == [known, None, None, None, known]
 
     asyncio.run(scenario())
 
@@ -66,12 +68,12 @@ def test_a_revoked_key_is_not_found_at_once(url: str, opened: Opened) -> None:
     async def scenario() -> None:
         async with opened(url) as scene:
             units, root = scene.database.units, scene.root
-            assert await units.find_caller(root.digest) is not None
+            assert await units.find_caller(scene.caller) is not None
             moment = datetime.now(UTC)
             for at in (moment, moment + timedelta(1)):
                 revoked = await scene.database.run(lambda connection, at=at: revoke_key(connection, root.prefix, at))
                 assert revoked.revoked_at == moment
-                assert await units.find_caller(root.digest) is None
+                assert await units.find_caller(scene.caller) is None
 
     asyncio.run(scenario())
 
@@ -101,7 +103,7 @@ def test_a_refusal_fails_one_request(url: str, opened: Opened) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("member", ["id", "prefix", "digest", "org_id"])
+@pytest.mark.parametrize("member", ["id", "prefix", "org_id"])
 def test_a_bad_row_fails_alone(url: str, opened: Opened, new_key: Any, member: str) -> None:
     """A row that a constraint refuses fails with `KeyConflict`; the others of its batch are kept, once each."""
 
@@ -110,7 +112,7 @@ def test_a_bad_row_fails_alone(url: str, opened: Opened, new_key: Any, member: s
             org_id = uuid4() if member == "org_id" else scene.root.org_id
             bad = new_key(org_id, **({} if member == "org_id" else {member: getattr(scene.root, member)}))
             create = scene.database.units.create_key
-            good = [create(scene.root.digest, scene.decide) for _ in range(4)]
+            good = [create(scene.caller, scene.decide) for _ in range(4)]
             results = await asyncio.gather(*good[:2], create(None, lambda *_: bad), *good[2:], return_exceptions=True)
             conflict = results.pop(2)
             assert isinstance(conflict, KeyConflict)
@@ -174,19 +176,19 @@ def test_last_use_is_noted_once_a_minute(url: str, opened: Opened) -> None:
         async with opened(url) as scene:
 
             async def used() -> datetime | None:
-                found = await scene.database.run(lambda connection: find_key(connection, scene.root.digest))
+                found = await scene.database.run(lambda connection: find_key(connection, scene.caller))
                 return found.last_used_at
 
             assert await used() is None
             before = datetime.now(UTC)
-            await scene.database.units.create_key(scene.root.digest, scene.decide)
+            await scene.database.units.create_key(scene.caller, scene.decide)
             first = await used()
             assert before <= first <= datetime.now(UTC)
-            await scene.database.units.create_key(scene.root.digest, scene.decide)
+            await scene.database.units.create_key(scene.caller, scene.decide)
             assert await used() == first
             past = sa.update(API_KEYS).values(last_used_at=first - timedelta(seconds=61))
             await scene.database.run(lambda connection: connection.execute(past).close())
-            await scene.database.units.create_key(scene.root.digest, scene.decide)
+            await scene.database.units.create_key(scene.caller, scene.decide)
             assert await used() >= first
 
     asyncio.run(scenario())
@@ -238,10 +240,10 @@ def test_a_caller_may_be_known_and_looked_up_at_once(url: str, opened: Opened) -
             def create(caller: Caller | None, now: datetime) -> NewKey:
                 return scene.decide(admit(caller, now), now)
 
-            units, digest = scene.database.units, scene.root.digest
-            await units.create_key(digest, create)
+            units, token = scene.database.units, scene.caller
+            await units.create_key(token, create)
             await asyncio.gather(
-                *(units.create_key(digest, create) for _ in range(8)), *(units.admit(digest, admit) for _ in range(8))
+                *(units.create_key(token, create) for _ in range(8)), *(units.admit(token, admit) for _ in range(8))
             )
 
     asyncio.run(scenario())

@@ -30,7 +30,7 @@ from contract.styles import MISSING, STYLES_OF
 from db import InvalidDatabaseURL
 from db.url import PostgreSQLURL, parse
 from handlers import tokens
-from handlers.credentials import bearer_digest
+from handlers.credentials import bearer_token
 from imtegrate import moments
 from imtegrate.forwarded import Forwarded, Network
 from imtegrate.request_ids import RequestIds, trace_of
@@ -82,15 +82,17 @@ credentials = made_of("Bearer", "bearer ", "Basic ", " ", "\t", ",", ":", "=", "
 @given(st.lists(credentials, max_size=3))
 @example([f"Bearer {unknown_token()}"])
 def test_credentials(values: list[str]) -> None:
-    """A digest comes of one header that holds one well-formed token, and of nothing else; nothing raises."""
+    """Prefix and digest come of one header that holds one well-formed token, and of nothing else; nothing raises."""
     headers = [sent(value) for value in values]
-    digest = bearer_digest(headers)
+    found = bearer_token(headers)
     scheme, _, token = headers[0].strip().partition(b" ") if len(headers) == 1 else (b"", b"", b"")
     is_ours = scheme.lower() == b"bearer" and token.strip() == unknown_token().encode()
-    if digest is not None:
+    if found is not None:
+        prefix, digest = found
         assert digest == tokens.digest(token.strip())
+        assert token.strip().startswith(prefix.encode())
         assert tokens.FORM.fullmatch(token.strip())
-    assert digest is not None or not is_ours
+    assert found is not None or not is_ours
 
 
 SCHEMES: Final = [
