@@ -254,7 +254,7 @@ def _statement_for(
             **dict(zip(_JUDGED, caller, strict=True)),
             **dict(zip(_KEY, keys[0], strict=True)),
         }
-    given = _columns(_JUDGED, judged) | _columns(_KEY, keys)
+    given = {"callers": len(judged), **_columns(_JUDGED, judged), **_columns(_KEY, keys)}
     if not events and not again:
         return POSTGRESQL_WRITE_KEYS, given
     return POSTGRESQL_WRITE_AGAIN if again else POSTGRESQL_WRITE, given | _columns(_EVENT, events)
