@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote, unquote_plus
 
-from contract.fields import Fields
-
 Pairs = Sequence[tuple[str, str]]
 """Names and values as they stand in a query, a cookie header or a form: names decoded, values not yet."""
 
@@ -23,7 +21,11 @@ class Raw:
     __slots__ = ("_by_name", "cookies", "headers", "path", "query")
 
     def __init__(
-        self, path: Mapping[str, str] = _NOTHING, query: Pairs = (), headers: Fields = _NOTHING, cookies: Pairs = ()
+        self,
+        path: Mapping[str, str] = _NOTHING,
+        query: Pairs = (),
+        headers: Mapping[bytes, Sequence[bytes]] = _NOTHING,
+        cookies: Pairs = (),
     ) -> None:
         self.path = path
         self.query = query

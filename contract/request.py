@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from contract.fields import fields_of
+from contract.fields import Fields, fields_of
 
 if TYPE_CHECKING:
     from contract.binding import Bound
@@ -41,7 +41,7 @@ class Request:
     def __init__(self, scope: Scope, bound: "Bound", path_values: dict[str, str], state: Any) -> None:
         self.scope = scope
         """The ASGI scope (ASGI 3, HTTP connection scope)."""
-        self.fields = fields_of(scope)
+        self.fields: Fields = fields_of(scope)
         """The header fields by name, in lower case."""
         self.bound = bound
         self.path_values = path_values

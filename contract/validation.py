@@ -7,6 +7,7 @@ from typing import Any, Final
 from contract.binding import Bound
 from contract.body import read_body
 from contract.defaults import default_of
+from contract.fields import Fields
 from contract.findings import Findings
 from contract.media import MAY_BE_JSON, MediaType, essence, is_json, without_bytes
 from contract.operation import Body
@@ -66,16 +67,14 @@ class Validation:
 
     async def _read(self, request: Request, body: Body, receive: Receive) -> bytes:
         """The body, of a media type that the document has."""
-        fields = request.fields
-        media_type = fields[b"content-type"][-1] if b"content-type" in fields else b""
-        length = int(fields[b"content-length"][-1]) if b"content-length" in fields else 0
+        media_type, length, is_encoded, is_asked_for = request.fields.read(_content_of)
         shortcut = shortcut_of(request.scope)
         text = shortcut.take(receive) if shortcut is not None and length <= self._max_body_size else None
         # A body of a few hundred bytes comes in one packet with its head: nearly every request is complete here. Who
         # waits for a word before sending it (RFC 9110 §10.1.1) is looked up before that is given, as all others are.
-        if text is None or b"expect" in fields:
+        if text is None or is_asked_for:
             await request.admit()
-        if b"content-encoding" in fields and fields[b"content-encoding"][-1].strip().lower() not in (b"", b"identity"):
+        if is_encoded:
             raise UnsupportedContentEncoding
         if (length > 0 or text) and body.content.find(media_type) is None:
             raise UnsupportedMediaType(body.content.ranges)
@@ -109,6 +108,17 @@ class Validation:
         if body is not None:
             request.body = _judge_body(body, media_type, value, is_there=bool(text), findings=findings)
         return findings
+
+
+def _content_of(fields: Fields) -> tuple[bytes, int, bool, bool]:
+    """Media type and length of the content, 0 where it is not told; whether it is encoded, and to be asked for."""
+    encodings = fields.get(b"content-encoding", (b"",))
+    return (
+        fields.get(b"content-type", (b"",))[-1],
+        int(fields.get(b"content-length", (b"0",))[-1]),
+        encodings[-1].strip().lower() not in (b"", b"identity"),
+        b"expect" in fields,
+    )
 
 
 def _size_of_text(request: Request) -> int:

@@ -1,6 +1,6 @@
 """Who calls: bearer tokens (RFC 6750 §2.1) and, where the service allows it, nobody in particular."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -48,10 +48,9 @@ class BearerToken:
             # Of several that are demanded together, the first says who calls.
             return verified
         services: Services = request.state
-        headers = request.headers(b"authorization")
-        if services.development is not None and not any(tokens.FORM.search(header) for header in headers):
+        if services.development is not None and not request.fields.read(_hold_a_token):
             return ANONYMOUS
-        token = bearer_token(headers)
+        token = request.fields.read(bearer_token)
         if token is None:
             raise Unauthorized
         return Claim(token)
@@ -91,12 +90,18 @@ class BearerToken:
         return None if holds(caller.scopes, self._scope) else Forbidden(f"The key should hold the scope {self._scope}")
 
 
-def bearer_token(headers: Sequence[bytes]) -> TokenKey | None:
-    """What the token in the only Authorization header is looked up by; None where there is no such token."""
+def bearer_token(fields: Mapping[bytes, Sequence[bytes]]) -> TokenKey | None:
+    """What the token in the only Authorization field is looked up by; None where there is no such token."""
+    headers = fields.get(b"authorization", ())
     if len(headers) != 1:
         return None
     scheme, _, token = headers[0].strip().partition(b" ")
     return tokens.read(token.strip()) if scheme.lower() == b"bearer" else None
+
+
+def _hold_a_token(fields: Mapping[bytes, Sequence[bytes]]) -> bool:
+    """Whether something of a token's form stands in an Authorization field."""
+    return any(tokens.FORM.search(header) for header in fields.get(b"authorization", ()))
 
 
 def held_by(caller: Caller) -> frozenset[str]:

@@ -5,7 +5,7 @@ import re
 from functools import lru_cache, partial
 from typing import Any, Final, cast
 
-from uvicorn._types import ASGI3Application, HTTPScope
+from uvicorn._types import ASGI3Application, ASGIReceiveEvent, HTTPScope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from contract.request import Receive, Send
@@ -24,13 +24,26 @@ _NO_LENGTH: Final = frozenset({204, 304})
 """Statuses of answers that have no content, and whose length is that of another (RFC 9110 §8.6)."""
 
 
+class _Unheard:
+    """An event that nobody waits for."""
+
+    def set(self) -> None:
+        """Tell nobody."""
+
+    def clear(self) -> None:
+        """Forget what nobody was told."""
+
+
 class Cycle(RequestResponseCycle):
     """One request and its answer, in place of what `RequestResponseCycle` makes anew for each.
 
     It stands in the ASGI scope's `extensions` as a `contract.shortcut.Shortcut`.
     """
 
+    message_event = cast("asyncio.Event", _Unheard())
+    """Until somebody receives messages: few do."""
     access_log = False
+    task: asyncio.Task[None] | None = None
     disconnected = False
     more_body = True
     response_started = False
@@ -42,17 +55,25 @@ class Cycle(RequestResponseCycle):
         self, protocol: HttpToolsProtocol, scope: HTTPScope, *, keep_alive: bool
     ) -> None:
         self.scope = scope
+        self.tasks = protocol.tasks
         self.transport = protocol.transport
         self.flow = protocol.flow
         self.logger = protocol.logger
         self.access_logger = protocol.access_logger
         self.default_headers = protocol.server_state.default_headers
-        self.message_event = asyncio.Event()
         self.on_response = protocol.on_response_complete
         self.keep_alive = keep_alive
         self.waiting_for_100_continue = protocol.expect_100_continue
         self.body = b""  # type: ignore[assignment] # most bodies are one piece
         scope["extensions"] = {EXTENSION: cast("dict[object, object]", self)}
+
+    def start(self, loop: asyncio.AbstractEventLoop, app: ASGI3Application) -> None:
+        """Have the application answer, in a task of which the server is told.
+
+        It takes leave of the server itself: a callback of the task's would cost a turn of the loop more.
+        """
+        self.task = loop.create_task(self.run_asgi(app))
+        self.tasks.add(self.task)
 
     async def run_asgi(self, app: ASGI3Application) -> None:
         """Have the application answer; uvicorn sees to one that fails, or leaves off."""
@@ -64,9 +85,20 @@ class Cycle(RequestResponseCycle):
             if not self.response_complete:
                 await super().run_asgi(_leave_off)
         finally:
+            if self.task is not None:
+                self.tasks.discard(self.task)
+                self.task = None
             # It leads to what leads back to it: the request would wait for the garbage collector, and the next one find
             # no memory that the processor still has at hand.
             self.scope.clear()  # type: ignore[attr-defined] # a TypedDict, which nobody reads any more
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """Receive what has come, or wait for it."""
+        if isinstance(self.message_event, _Unheard):
+            self.message_event = asyncio.Event()
+            if self.body or not self.more_body:
+                self.message_event.set()
+        return await super().receive()
 
     def arrive(self, piece: bytes) -> int:
         """Take a piece of the body; the bytes that wait to be received."""

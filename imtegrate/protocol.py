@@ -24,6 +24,7 @@ from contract.request import REQUEST_ID
 from contract.sending import REQUEST_ID_HEADER, STATUS
 from imtegrate.cycle import Cycle
 from imtegrate.gathering import Gathering, outbox_of
+from imtegrate.heads import Head, head_of
 from imtegrate.limits import (
     MAX_FIELDS,
     MAX_HEAD,
@@ -78,6 +79,10 @@ class Protocol(HttpToolsProtocol):
         self._has_head = False
         """Whether every header field of what is arriving is there, good or bad."""
         self._has_host = False
+        self._head: Head | None = None
+        """Of the last request that came in one piece."""
+        self._begun = 0
+        """Requests that begin in what comes."""
         self._stalled_size = 0
         """Bytes since a request or a piece of its body began."""
         self._packet_size = 0
@@ -140,6 +145,12 @@ class Protocol(HttpToolsProtocol):
         """Bytes have come."""
         if self._ended:
             return
+        head = self._head
+        if head is not None and len(data) == head.size and not self._arriving and data.startswith(head.text):
+            self._repeat(head, data)
+            return
+        is_first = not self._arriving
+        self._begun = 0
         self._packet_size = len(data)
         self._stalled_size += len(data)
         try:
@@ -152,7 +163,9 @@ class Protocol(HttpToolsProtocol):
             problem = error.__context__
             self._refuse(problem if isinstance(problem, Problem) else BadRequest("Invalid HTTP request received."))
         else:
-            if self._arriving and self._stalled_size > MAX_HEAD + self._packet_size:
+            if is_first and self._begun == 1 and not self._arriving:
+                self._head = head_of(data, self.cycle)
+            elif self._arriving and self._stalled_size > MAX_HEAD + self._packet_size:
                 is_target = self._in_head and not self.headers and len(self.url) > MAX_TARGET
                 self._refuse(URITooLong() if is_target else HeaderFieldsTooLarge())
 
@@ -161,6 +174,7 @@ class Protocol(HttpToolsProtocol):
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
+        self._begun += 1
         self._arriving = self._in_head = True
         self._has_head = self._has_host = False
         self._stalled_size = self._packet_size
@@ -220,7 +234,8 @@ class Protocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            cycle, app = self.pipeline.pop()
+            cycle.start(self.loop, app)
         elif self._refusal is not None:
             self._end(self._refusal)
         else:
@@ -246,13 +261,27 @@ class Protocol(HttpToolsProtocol):
             "server": self.server,
             "state": self.app_state.copy(),
         }
+        self._serve(scope, keep_alive=version != "1.0" and self.parser.should_keep_alive())
+
+    def _serve(self, scope: HTTPScope, *, keep_alive: bool) -> None:
+        if not keep_alive:
+            self._head = None
         before = self.cycle
-        self.cycle = Cycle(self, scope, keep_alive=version != "1.0" and self.parser.should_keep_alive())
+        self.cycle = cycle = Cycle(self, scope, keep_alive=keep_alive)
         if before is None or before.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+            cycle.start(self.loop, self.app)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _repeat(self, head: Head, data: bytes) -> None:
+        """Take a request whose head is the last one's to the byte: what was read of that holds for this."""
+        self._packet_size = self._stalled_size = len(data)
+        self._serve(head.scope_for(self.app_state), keep_alive=True)
+        if len(data) > len(head.text):
+            self.cycle.arrive(data[len(head.text) :])
+        self.cycle.more_body = False
+        self._settle()
 
     def _settle(self) -> None:
         """Set the deadline anew, where no request is arriving."""

@@ -137,7 +137,7 @@ class RateLimit:
 def _callers(scope: Scope) -> list[tuple[str, str]]:
     """By policy: whom a request counts for. A key is told by its digest, whether anyone has such a key or not."""
     found = []
-    token = bearer_token(fields_of(scope).get(b"authorization", ()))
+    token = fields_of(scope).read(bearer_token)
     if token is not None:
         _, digest = token
         found.append((KEY_POLICY, digest.hex()))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from contract import ASGIApp
-from contract.fields import fields_of
+from contract.fields import Fields, fields_of
 from contract.request import REQUEST_ID, Receive, Scope, Send
 from contract.sending import REQUEST_ID_HEADER
 
@@ -42,16 +42,13 @@ class RequestIds:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request: with the client's id if that is sane, with one of ours otherwise."""
-        fields = fields_of(scope)
-        asked = sane_id_of(fields.get(REQUEST_ID_HEADER, ()))
+        asked, trace_id = fields_of(scope).read(_ids_of)
         if asked is not None:
             scope[REQUEST_ID] = asked
         elif REQUEST_ID not in scope:
             # The server has given one to a request that it refused while the body came.
             scope[REQUEST_ID] = self._make()
-        parents = fields.get(b"traceparent", ())
-        # Several are as good as none (§3.2.1 has one).
-        if len(parents) == 1 and (trace_id := trace_of(parents[0])) is not None:
+        if trace_id is not None:
             scope[TRACE_ID] = trace_id
         return self._app(scope, receive, send)
 
@@ -64,6 +61,14 @@ class RequestIds:
 
     def _empty(self) -> None:
         self._pool, self._used = "", 0
+
+
+def _ids_of(fields: Fields) -> tuple[str | None, str | None]:
+    """The ids that a client gave: of the request, and of the trace."""
+    parents = fields.get(b"traceparent", ())
+    # Several are as good as none (§3.2.1 has one).
+    trace_id = trace_of(parents[0]) if len(parents) == 1 else None
+    return sane_id_of(fields.get(REQUEST_ID_HEADER, ())), trace_id
 
 
 def sane_id_of(asked: Sequence[bytes]) -> str | None:
