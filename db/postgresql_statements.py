@@ -61,8 +61,8 @@ def _is_same(given: Any, column: sa.Column[Any]) -> sa.ColumnElement[bool]:
 def _write(given: Given, *, events: bool, again: bool = False) -> Statement:
     judged = given("judged", (API_KEYS.c.digest, *JUDGED))
     if given is _many:
-        # An array that is not known yet counts as ten rows to PostgreSQL, a limit that is not as a tenth of them. Without
-        # it a plan for any callers would cost more than one made for these, and each batch be planned anew: 150 us.
+        # To PostgreSQL an array that is not known yet is ten rows, and a limit that is not a tenth of them. Without it a
+        # plan for any callers would seem to cost more than one for these, and each batch be planned anew: 150 us.
         judged = sa.select(judged).limit(sa.bindparam("callers")).subquery("judged")
     confirmed = (
         sa.select(API_KEYS.c.digest, API_KEYS.c.id, API_KEYS.c.last_used_at)
@@ -118,9 +118,9 @@ def _write(given: Given, *, events: bool, again: bool = False) -> Statement:
 POSTGRESQL_WRITE: Final = _write(_many, events=True)
 """Confirm callers, and insert the keys and events that rest on them.
 
-All in one round trip, and one transaction. Parameters: `now`, `callers`, how many are judged, and arrays: `judged_…` of digest and `JUDGED`, `key_…` of
-`INSERTED`, `ORIGIN` and `caller`, `event_…` of `RECORDED` and `caller`. Gives digest, id and last use of the callers
-confirmed.
+All in one round trip, and one transaction. Parameters: `now`; `callers`, how many are judged; and arrays: `judged_…` of
+digest and `JUDGED`, `key_…` of `INSERTED`, `ORIGIN` and `caller`, `event_…` of `RECORDED` and `caller`. Gives digest, id
+and last use of the callers confirmed.
 """
 
 POSTGRESQL_WRITE_AGAIN: Final = _write(_many, events=True, again=True)
