@@ -6,6 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.types import UserDefinedType
 
 from db.statements import INSERTED, IS_VALID, JUDGED, MADE, NOTHING_MORE, NOW, ORIGIN, RECORDED
 from db.tables import API_KEYS, AUDIT_EVENTS
@@ -54,6 +55,24 @@ CALLER: Final = sa.Column("caller", API_KEYS.c.digest.type)
 """The digest of the caller that a given row rests on; null for none."""
 
 
+class _NewKeys(UserDefinedType[Any]):
+    """An array of the composite type that is made for it in `db.migrations`, of `INSERTED`, `ORIGIN` and `CALLER`.
+
+    asyncpg takes 3 us less for such a row than for one in so many arrays.
+    """
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """As in SQL."""
+        return "new_api_key[]"
+
+
+_MADE: Final = sa.func.unnest(sa.cast(sa.bindparam("keys"), _NewKeys())).table_valued(
+    *(sa.column(column.name, column.type) for column in (*INSERTED, *ORIGIN, CALLER)), name="key"
+)
+
+
 def _is_same(given: Any, column: sa.Column[Any]) -> sa.ColumnElement[bool]:
     return column.is_not_distinct_from(given) if column.nullable else column == given
 
@@ -61,8 +80,8 @@ def _is_same(given: Any, column: sa.Column[Any]) -> sa.ColumnElement[bool]:
 def _write(given: Given, *, events: bool, again: bool = False) -> Statement:
     judged = given("judged", (API_KEYS.c.digest, *JUDGED))
     if given is _many:
-        # To PostgreSQL an array that is not known yet is ten rows, and a limit that is not a tenth of them. Without it a
-        # plan for any callers would seem to cost more than one for these, and each batch be planned anew: 150 us.
+        # An array that it does not know yet is ten rows to PostgreSQL, and an unknown limit a tenth of them. Without it a
+        # plan for any callers seems to cost more than one for these: each batch would be planned anew, for 150 us.
         judged = sa.select(judged).limit(sa.bindparam("callers")).subquery("judged")
     confirmed = (
         sa.select(API_KEYS.c.digest, API_KEYS.c.id, API_KEYS.c.last_used_at)
@@ -74,7 +93,7 @@ def _write(given: Given, *, events: bool, again: bool = False) -> Statement:
         )
         .cte("confirmed")
     )
-    keys = given("key", (*INSERTED, *ORIGIN, CALLER))
+    keys = _MADE if given is _many else given("key", (*INSERTED, *ORIGIN, CALLER))
     resting = (
         sa.select(*keys.c, confirmed.c.id.label("made_by"))
         .outerjoin_from(keys, confirmed, confirmed.c.digest == keys.c.caller)
@@ -118,8 +137,8 @@ def _write(given: Given, *, events: bool, again: bool = False) -> Statement:
 POSTGRESQL_WRITE: Final = _write(_many, events=True)
 """Confirm callers, and insert the keys and events that rest on them.
 
-All in one round trip, and one transaction. Parameters: `now`; `callers`, how many are judged; and arrays: `judged_…` of
-digest and `JUDGED`, `key_…` of `INSERTED`, `ORIGIN` and `caller`, `event_…` of `RECORDED` and `caller`. Gives digest, id
+All in one round trip, and one transaction. Parameters: `now`; `callers`, how many are judged; arrays: `judged_…` of digest
+and `JUDGED`, `keys` of rows of `INSERTED`, `ORIGIN` and `caller`, `event_…` of `RECORDED` and `caller`. Gives digest, id
 and last use of the callers confirmed.
 """
 

@@ -43,7 +43,7 @@ LAST_PAUSE: Final = 0.5
 _JUDGED: Final = tuple(f"judged_{column.name}" for column in (API_KEYS.c.digest, *JUDGED))
 _KEY: Final = tuple(f"key_{column.name}" for column in (*INSERTED, *ORIGIN, CALLER))
 _EVENT: Final = tuple(f"event_{column.name}" for column in (*RECORDED, CALLER))
-"""Names of array parameters, in the order of a row."""
+"""Names of parameters, in the order of a row."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -254,7 +254,7 @@ def _statement_for(
             **dict(zip(_JUDGED, caller, strict=True)),
             **dict(zip(_KEY, keys[0], strict=True)),
         }
-    given = {"callers": len(judged), **_columns(_JUDGED, judged), **_columns(_KEY, keys)}
+    given = {"callers": len(judged), **_columns(_JUDGED, judged), "keys": keys}
     if not events and not again:
         return POSTGRESQL_WRITE_KEYS, given
     return POSTGRESQL_WRITE_AGAIN if again else POSTGRESQL_WRITE, given | _columns(_EVENT, events)
