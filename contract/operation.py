@@ -65,8 +65,6 @@ class Operation:
     responses: Mapping[str, Response] = field(repr=False)
     security: tuple[Mapping[str, tuple[str, ...]], ...]
     """Alternatives, each a set of schemes with their scopes; empty where nothing is demanded (§4.8.30)."""
-    reads_cookies: bool = field(repr=False)
-    """Whether one of its parameters is a cookie."""
 
     @property
     def pointer(self) -> str:
@@ -187,7 +185,6 @@ class _Compiler:
             body=self._body(place),
             responses=responses,
             security=tuple({name: tuple(scopes) for name, scopes in one.items()} for one in security),
-            reads_cookies=any(parameter.location == "cookie" for parameter in parameters),
         )
 
     def _path_item(self, place: Place) -> Place:

@@ -70,7 +70,8 @@ class _Compiler:
         allowed = frozenset(names)
 
         def members(value: Any) -> Any:
-            if not isinstance(value, Mapping) or value.keys() <= allowed:
+            # Most are dictionaries, which is seen much sooner than that something is a Mapping.
+            if not isinstance(value, (dict, Mapping)) or value.keys() <= allowed:
                 return value
             return {name: value[name] for name in names if name in value}
 

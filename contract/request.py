@@ -1,6 +1,6 @@
 """One request on its way through the house: what each step has learned of it."""
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from contract.fields import Fields, fields_of
@@ -52,8 +52,8 @@ class Request:
         """What the operation's guard read from the headers, before anything was looked up."""
         self.security: dict[str, Any] = {}
         """By security scheme of the document: what its verifier returned."""
-        self.parameters: dict[str, Any] = {}
-        """By argument name: the values of the parameters that are there."""
+        self.parameters: Mapping[str, Any] = {}
+        """By argument name: the values of the parameters that are there. Other requests may have the same."""
         self.body: Any = None
         self._admitted = bound.guard is None
 

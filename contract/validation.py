@@ -19,10 +19,9 @@ from contract.problem import (
     UnsupportedMediaType,
     ValidationError,
 )
-from contract.raw import NotText, Raw, pairs_of
 from contract.request import KEY, ASGIApp, Receive, Request, Scope, Send
 from contract.shortcut import shortcut_of
-from contract.styles import MISSING
+from contract.taking import Taking
 
 MAX_BODY_SIZE: Final = 1 << 20
 """Bytes of a request's body, unless a setting says otherwise."""
@@ -42,6 +41,8 @@ class Validation:
         """`max_body_size` in bytes."""
         self._app = app
         self._max_body_size = max_body_size
+        self._taking: dict[str, Taking] = {}
+        """By operation, made when the first request is for it."""
         # One thread: what it takes from the event loop is then bounded, however many ask.
         self._naming = ThreadPoolExecutor(1, "faults")
 
@@ -103,8 +104,10 @@ class Validation:
             assert found is not None  # `_read` has refused other media types
             media_type, parameters = found
             value = media_type.decode(text, parameters)
-        if bound.arguments:
-            request.parameters = _take_parameters(request, bound, findings)
+        taking = self._taking.get(bound.operation.operation_id)
+        if taking is None:
+            taking = self._taking[bound.operation.operation_id] = Taking(bound)
+        request.parameters = taking.take(request, findings)
         if body is not None:
             request.body = _judge_body(body, media_type, value, is_there=bool(text), findings=findings)
         return findings
@@ -125,30 +128,6 @@ def _size_of_text(request: Request) -> int:
     """Bytes in which parameters may stand."""
     scope = request.scope
     return len(scope["raw_path"] or b"") + len(scope["query_string"]) + sum(len(value) for _, value in scope["headers"])
-
-
-def _take_parameters(request: Request, bound: Bound, findings: Findings) -> dict[str, Any]:
-    scope = request.scope
-    try:
-        raw = Raw(
-            path=request.path_values,
-            query=pairs_of(scope["query_string"].decode("latin-1")) if scope["query_string"] else (),
-            headers=request.fields,
-            cookies=_cookies(request) if bound.operation.reads_cookies else (),
-        )
-    except NotText:
-        message = "Input should be a valid string, unable to parse raw data as a unicode string"
-        raise UnprocessableContent(ValidationError(("query",), message, "string_unicode")) from None
-    taken = {}
-    for argument, parameter in zip(bound.arguments, bound.operation.parameters, strict=True):
-        value = parameter.take(raw, findings)
-        if value is not MISSING:
-            taken[argument] = value
-    return taken
-
-
-def _cookies(request: Request) -> list[tuple[str, str]]:
-    return [pair for header in request.headers(b"cookie") for pair in pairs_of(header.decode("latin-1"), ";")]
 
 
 def _judge_body(body: Body, media_type: MediaType | None, value: Any, *, is_there: bool, findings: Findings) -> Any:
