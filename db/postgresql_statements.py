@@ -80,8 +80,8 @@ def _is_same(given: Any, column: sa.Column[Any]) -> sa.ColumnElement[bool]:
 def _write(given: Given, *, events: bool, again: bool = False) -> Statement:
     judged = given("judged", (API_KEYS.c.digest, *JUDGED))
     if given is _many:
-        # An array that it does not know yet is ten rows to PostgreSQL, and an unknown limit a tenth of them. Without it a
-        # plan for any callers seems to cost more than one for these: each batch would be planned anew, for 150 us.
+        # PostgreSQL takes an array that it does not know for ten rows, a limit for a tenth of them. Without it
+        # a plan for any callers seems to cost more than one for these: each batch is planned anew, for 150 us.
         judged = sa.select(judged).limit(sa.bindparam("callers")).subquery("judged")
     confirmed = (
         sa.select(API_KEYS.c.digest, API_KEYS.c.id, API_KEYS.c.last_used_at)

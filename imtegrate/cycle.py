@@ -148,9 +148,7 @@ class Cycle(RequestResponseCycle):
             or (b"content-length", b"%d" % len(body)) not in headers
         ):
             return False
-        pieces = [STATUS_LINE[status]]
-        for name, value in self.default_headers:
-            pieces.append(_again(name, value))
+        pieces = [STATUS_LINE[status], _same.written(self.default_headers)]
         for name, value in headers:
             if name == b"connection":
                 return False
@@ -183,6 +181,22 @@ def _sendable(name: bytes) -> bytes:
         raise RuntimeError("the name of a header field of the answer cannot be sent")
     return name
 
+
+class _Same:
+    """The header fields that all answers of a second have, as they stand on the wire."""
+
+    def __init__(self) -> None:
+        self._fields: Headers = []
+        self._written = b""
+
+    def written(self, fields: Headers) -> bytes:
+        """Fields of a list that is replaced, never changed."""
+        if fields is not self._fields:
+            self._fields, self._written = fields, b"".join([_written(name, value) for name, value in fields])
+        return self._written
+
+
+_same: Final = _Same()
 
 _again: Final = lru_cache(maxsize=256)(_written)
 
