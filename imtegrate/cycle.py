@@ -43,6 +43,8 @@ class Cycle(RequestResponseCycle):
     message_event = cast("asyncio.Event", _Unheard())
     """Until somebody receives messages: few do."""
     access_log = False
+    taken = False
+    """Whether the body was received in one call: of it no message is left."""
     task: asyncio.Task[None] | None = None
     disconnected = False
     more_body = True
@@ -96,7 +98,7 @@ class Cycle(RequestResponseCycle):
         """Receive what has come, or wait for it."""
         if isinstance(self.message_event, _Unheard):
             self.message_event = asyncio.Event()
-            if self.body or not self.more_body:
+            if not self.taken and (self.body or not self.more_body):
                 self.message_event.set()
         return await super().receive()
 
@@ -121,6 +123,7 @@ class Cycle(RequestResponseCycle):
         ):
             return None
         body, self.body = self.body, b""
+        self.taken = True
         self.message_event.clear()
         self.waiting_for_100_continue = False
         return bytes(body)

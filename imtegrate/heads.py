@@ -50,4 +50,6 @@ def head_of(data: bytes, cycle: Cycle) -> Head | None:
     # By this it is certain where the parser saw the end of the head, and that nothing came after the body.
     if b"transfer-encoding" in fields or size + int(lengths[0]) != len(data):
         return None
-    return Head(data[:size], len(data), {**cycle.scope, FIELDS: fields})
+    # The application may write to the list, and what it has of this request is not kept for the next.
+    headers = list(cycle.scope["headers"])
+    return Head(data[:size], len(data), {**cycle.scope, "headers": headers, "extensions": {}, FIELDS: fields})

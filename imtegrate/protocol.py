@@ -277,6 +277,7 @@ class Protocol(HttpToolsProtocol):
     def _repeat(self, head: Head, data: bytes) -> None:
         """Take a request whose head is the last one's to the byte: what was read of that holds for this."""
         self._packet_size = self._stalled_size = len(data)
+        self.expect_100_continue = False  # that of a request which came in pieces meanwhile
         self._serve(head.scope_for(self.app_state), keep_alive=True)
         if len(data) > len(head.text):
             self.cycle.arrive(data[len(head.text) :])

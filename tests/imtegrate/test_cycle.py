@@ -4,6 +4,7 @@ import asyncio
 import inspect
 
 import uvicorn
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -47,3 +48,22 @@ def test_a_body_in_pieces_is_taken_whole() -> None:
         assert cycle.take(cycle.receive) == b"abcd"
 
     asyncio.run(scenario())
+
+
+def test_who_took_the_body_hears_of_the_end_next() -> None:
+    """After a body that was taken whole no message comes of it: what is received next is that the client has left."""
+
+    async def scenario() -> object:
+        cycle = await _made()
+        cycle.flow = FlowControl(asyncio.Transport())
+        cycle.arrive(b"all")
+        cycle.more_body = False
+        assert cycle.take(cycle.receive) == b"all"
+        receiving = asyncio.ensure_future(cycle.receive())
+        await asyncio.sleep(0)
+        assert not receiving.done()
+        cycle.disconnected = True
+        cycle.message_event.set()
+        return await receiving
+
+    assert asyncio.run(scenario()) == {"type": "http.disconnect"}
