@@ -137,9 +137,9 @@ def _write(given: Given, *, events: bool, again: bool = False) -> Statement:
 POSTGRESQL_WRITE: Final = _write(_many, events=True)
 """Confirm callers, and insert the keys and events that rest on them.
 
-All in one round trip, and one transaction. Parameters: `now`; `callers`, how many are judged; arrays: `judged_…` of digest
-and `JUDGED`, `keys` of rows of `INSERTED`, `ORIGIN` and `caller`, `event_…` of `RECORDED` and `caller`. Gives digest, id
-and last use of the callers confirmed.
+All in one round trip, and one transaction. Parameters: `now`; `callers`, how many are judged; arrays `judged_…` of the
+digest and `JUDGED`; `keys`, rows of `INSERTED`, `ORIGIN` and `caller`; arrays `event_…` of `RECORDED` and `caller`.
+Gives digest, id and last use of the callers confirmed.
 """
 
 POSTGRESQL_WRITE_AGAIN: Final = _write(_many, events=True, again=True)

@@ -16,6 +16,9 @@ from db.keys import Caller, NewKey, TokenKey
 MAX_BATCH: Final = 512
 """Requests of one transaction: bounds how long it keeps other writers out, and the size of its statements."""
 
+FEW: Final = 8
+"""Requests that are never divided between two transactions: each costs as much as some of them."""
+
 COMPANY: Final = 16
 """Requests that are worth a batch beside one that is under way: fewer cost less together, in the next one."""
 
@@ -135,15 +138,11 @@ class UnitOfWork:
             self._alarm = loop.call_later(self._deadline, self._expire, loop)
         return future
 
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _start(self, loop: asyncio.AbstractEventLoop, answered: int = 0) -> None:
         self._woken = False
         waiting = self._waiting
         while waiting and self._may_start(len(waiting)):
-            if len(waiting) <= MAX_BATCH:
-                requests = list(waiting)
-                waiting.clear()
-            else:
-                requests = [waiting.popleft() for _ in range(MAX_BATCH)]
+            requests = self._take_turn(answered)
             batch = Batch(loop, requests)
             if not batch.prepare(self._guesses, self._engine):
                 continue
@@ -155,6 +154,21 @@ class UnitOfWork:
             self._engine.start(batch, self._finish)
         if waiting and len(self._under_way) < self._engine.concurrency and self._detour is None:
             self._detour = loop.call_later(PATIENCE, self._take_detour, loop)
+
+    def _take_turn(self, answered: int) -> list[Request]:
+        """The requests of the next batch, after one of `answered` requests: those that have waited longest.
+
+        Not always all: callers that wait for their answers and then ask again come in two groups, one of which is being
+        committed while the other is answered. Were one to grow, there would be nothing to do while it is committed; so
+        a batch is no more than half of those that wait or are about to be answered.
+        """
+        waiting = self._waiting
+        most = MAX_BATCH if answered == 0 else min(MAX_BATCH, max(FEW, (len(waiting) + answered + 1) // 2))
+        if len(waiting) > most:
+            return [waiting.popleft() for _ in range(most)]
+        requests = list(waiting)
+        waiting.clear()
+        return requests
 
     def _may_start(self, company: int) -> bool:
         beside = len(self._under_way)
@@ -173,7 +187,7 @@ class UnitOfWork:
         again = batch.learn(self._guesses)
         self._waiting.extendleft(reversed(again))
         # First the next batch, so that the engine works while these are answered.
-        self._start(batch.loop)
+        self._start(batch.loop, len(batch.requests))
         batch.settle()
         if self._observer is not None:
             self._observer.finished(_created(batch), time.monotonic() - self._began.pop(batch))

@@ -5,11 +5,9 @@ Whatever is refused here ends its connection: where the next request would begin
 
 from asyncio import Transport, get_running_loop
 from collections import deque
-from functools import lru_cache
 from http import HTTPStatus
 from math import inf
 from typing import Any, Final, cast
-from urllib.parse import unquote
 
 import httptools
 import uvicorn
@@ -38,7 +36,7 @@ from imtegrate.limits import (
 )
 from imtegrate.refusals import REFUSALS, Refusals, id_for
 from imtegrate.sweeping import sweeper_of
-from imtegrate.targets import read_target
+from imtegrate.targets import read_path, read_target
 
 LINGER: Final = 2.0
 """Seconds in which a client that still sends can read why it was refused: closing at once would reset it."""
@@ -48,9 +46,6 @@ _ONE_HOST: Final = "There should be one Host (RFC 9112, section 3.2)."
 _FRAMING: Final = frozenset({b"expect", b"host", b"transfer-encoding"})
 _UNTOLD: Final = Refusals()
 _LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
-_SHORT: Final = 128
-"""Bytes of a path that is worth keeping as it was read: it comes again."""
-
 _ASGI: Final[ASGIVersions] = {"version": "3.0", "spec_version": "2.3"}
 
 
@@ -243,8 +238,7 @@ class Protocol(HttpToolsProtocol):
 
     def _begin(self) -> None:
         """Have the application answer a request whose head is whole, once those before it are answered."""
-        read = _read_again if len(self.url) <= _SHORT and b"?" not in self.url else _read
-        path, raw_path, query = read(self.url)
+        path, raw_path, query = read_path(self.url)
         version = self.parser.get_http_version()
         scope: HTTPScope = {
             "type": "http",
@@ -393,18 +387,3 @@ class _Body:
             self._protocol.on_message_complete()
             self._protocol.end_reading()
             self._protocol = None
-
-
-def _read(target: bytes) -> tuple[str, bytes, bytes]:
-    """The path of a target, decoded and as it came, and its query.
-
-    Raises:
-        httptools.HttpParserInvalidURLError: it has none.
-    """
-    parsed = httptools.parse_url(target)
-    raw_path: bytes = parsed.path
-    path = raw_path.decode("ascii")
-    return unquote(path) if "%" in path else path, raw_path, parsed.query or b""
-
-
-_read_again: Final = lru_cache(maxsize=256)(_read)

@@ -1,7 +1,11 @@
 """Targets of requests that are no path (RFC 9112 §3.2): those that a proxy is asked for, and those of no resource."""
 
 import re
+from functools import lru_cache
 from typing import Final
+from urllib.parse import unquote
+
+import httptools
 
 from imtegrate.limits import BadRequest, NothingAllowed
 
@@ -11,6 +15,9 @@ _ABSOLUTE: Final = re.compile(rb"(?i:https?)://(%b(?::[0-9]*)?)((?:/[^?#]*)?)((?
 _PORT: Final = re.compile(rb"%b:([0-9]{1,5})" % _AUTHORITY)
 """RFC 9112 §3.2.3."""
 _MAX_PORT: Final = (1 << 16) - 1
+
+_SHORT: Final = 128
+"""Bytes of a path that is worth keeping as it was read: it comes again."""
 
 
 def read_target(method: bytes, target: bytes) -> tuple[bytes, bytes]:
@@ -36,3 +43,22 @@ def read_target(method: bytes, target: bytes) -> tuple[bytes, bytes]:
         # As a proxy would pass it on (RFC 9112 §3.2.4).
         raise NothingAllowed
     return (path or b"/") + query, host
+
+
+def read_path(target: bytes) -> tuple[str, bytes, bytes]:
+    """The path of a target, decoded and as it came, and its query.
+
+    Raises:
+        httptools.HttpParserInvalidURLError: it has none.
+    """
+    return _read_again(target) if len(target) <= _SHORT and b"?" not in target else _read(target)
+
+
+def _read(target: bytes) -> tuple[str, bytes, bytes]:
+    parsed = httptools.parse_url(target)
+    raw_path: bytes = parsed.path
+    path = raw_path.decode("ascii")
+    return unquote(path) if "%" in path else path, raw_path, parsed.query or b""
+
+
+_read_again: Final = lru_cache(maxsize=256)(_read)
