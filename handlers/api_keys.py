@@ -83,7 +83,8 @@ async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_p
         )
 
     key = await services.units.create_key(request.claim.token, decide)
-    answer: dict[str, Any] = {"env": key.env, **_created(key, token)}
+    answer = cast("dict[str, Any]", _created(key, token))
+    answer["env"] = key.env
     return Answer({**key.extra, **answer} if key.extra else answer, headers=_SHOWN_ONCE)
 
 
