@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 from types import FrameType
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import uvicorn
 import uvloop
@@ -23,6 +23,7 @@ from uvicorn.supervisors import Multiprocess
 
 from contract import ASGIApp, Contract
 from db import Identity
+from imtegrate.accepting import Accepting
 from imtegrate.limits import Limits
 from imtegrate.listening import DEFAULT_BACKLOG
 from imtegrate.metrics import SHARED_FOLDER
@@ -230,7 +231,13 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer."""
-        await super().startup(sockets)
+        """Begin to answer: as uvicorn does, but for who accepts connections."""
+        await super().startup([])
         if self.started:
+            loop = asyncio.get_running_loop()
+            accepting = [Accepting(loop, listener, self._make_protocol) for listener in sockets or ()]
+            self.servers = cast("list[asyncio.Server]", accepting)
             self._announce()
+
+    def _make_protocol(self) -> Protocol:
+        return Protocol(self.config, self.server_state, self.lifespan.state)

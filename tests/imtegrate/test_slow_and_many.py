@@ -1,6 +1,8 @@
 """Clients that are slow, and many: each is dropped when its time is over, and none keeps another waiting."""
 
 import re
+import resource
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from running import KEYS, Serving, Wire, faults_of, serve
+from running import KEYS, Serving, Wire, eventually, faults_of, serve
 
 TIMEOUT: Final = 3
 """Seconds that a request has to come in these tests."""
@@ -127,3 +129,42 @@ def test_connections_are_limited(tmp_path: Path) -> None:
         wires[1].close()
         time.sleep(1)
         assert service.http.get("/healthz").status_code == 200
+
+
+def test_a_crowd_is_let_in_at_once(tmp_path: Path) -> None:
+    """200 clients that connect together are all heard before one that was there has 100 more answers.
+
+    Counted in turns of the loop, not in time: one connection a turn, as uvloop's server accepts them, would take 200.
+    """
+    with serving(tmp_path, "--access-log") as service, ExitStack() as stack:
+        early = stack.enter_context(Wire(service.running.url))
+        early.ask(b"GET", b"/healthz")
+        early.answer()
+        service.running.process.send_signal(signal.SIGSTOP)
+        for number in range(200):
+            early.ask(b"GET", b"/healthz", b"X-Request-ID: early-%d" % number)
+        late = [stack.enter_context(Wire(service.running.url)) for _ in range(200)]
+        for wire in late:
+            wire.ask(b"GET", b"/healthz", b"X-Request-ID: late")
+        service.running.process.send_signal(signal.SIGCONT)
+        for wire in (*late, *(early for _ in range(200))):
+            assert wire.answer().status == 200
+        log = service.running.log
+        eventually(lambda: "early-199" in log.read_text())
+        told = re.findall(r"late|early-99", log.read_text())
+        assert told == ["late"] * 200 + ["early-99"]
+
+
+def test_a_crowd_waits_for_files(tmp_path: Path) -> None:
+    """Where the system has no file for another connection, the log says so, and it is answered once there is one."""
+    with serving(tmp_path) as service, ExitStack() as stack:
+        pid, log = service.running.process.pid, service.running.log
+        _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(list(Path(f"/proc/{pid}/fd").iterdir())), most))
+        wires = [stack.enter_context(Wire(service.running.url)) for _ in range(3)]
+        for wire in wires:
+            wire.ask(b"GET", b"/healthz")
+        eventually(lambda: "no further connection can be accepted: Too many open files" in log.read_text())
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+        for wire in wires:
+            assert wire.answer().status == 200
