@@ -1,4 +1,4 @@
-"""Targets of requests that are no path (RFC 9112 §3.2): those that a proxy is asked for, and those of no resource."""
+"""Targets of requests (RFC 9112 §3.2): paths, those that a proxy is asked for, and those of no resource."""
 
 import re
 from functools import lru_cache
