@@ -152,6 +152,8 @@ class UnitOfWork:
                 self._began[batch] = self._started
                 self._observer.started(len(requests))
             self._engine.start(batch, self._end)
+        if self._idle is not None and not waiting and not self._under_way:
+            self._idle.set()
         if waiting and len(self._under_way) < self._engine.concurrency and self._detour is None:
             self._detour = loop.call_later(PATIENCE, self._take_detour, loop)
 
@@ -201,8 +203,6 @@ class UnitOfWork:
         batch.settle()
         if self._observer is not None:
             self._observer.finished(_created(batch), time.monotonic() - self._began.pop(batch))
-        if self._idle is not None and not self._under_way:
-            self._idle.set()
 
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         """Fail what is past its deadline, whatever the engine is stuck in; one timer serves all requests."""

@@ -11,16 +11,21 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+from imtegrate.protocol import Protocol
+
 logger = logging.getLogger("imtegrate")
 
 BURST: Final = 64
-"""Connections accepted in one turn: those that are there already wait no longer than 5 ms for it, and other processes
-that share the socket get their part."""
+"""Connections accepted in one turn: those that are there already wait no longer than 5 ms for it."""
+
+SHARE: Final = 1
+"""The same where other processes accept from the socket too: whoever is awake first would leave them nothing."""
 
 PAUSE: Final = 1.0
 """Seconds until it is tried again where the system has nothing left for another connection; as asyncio does."""
 
-_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_GIVEN_UP: Final = {errno.ECONNABORTED, errno.EPROTO}
+"""The client has left before it was accepted (accept(2)): the next one may be there."""
 
 
 class Accepting:
@@ -30,19 +35,23 @@ class Accepting:
         self,
         loop: asyncio.AbstractEventLoop,
         listener: socket.socket,
-        make_protocol: Callable[[], asyncio.BaseProtocol],
+        make_protocol: Callable[[], Protocol],
+        burst: int = BURST,
     ) -> None:
-        """Begin; each connection gets a protocol of its own."""
+        """Begin; each connection gets a protocol of its own, and a turn accepts no more than `burst`."""
+        self._burst = burst
         self._loop = loop
         self._listener = listener
         self._make_protocol = make_protocol
         self._tasks: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
+        self._closed = False
         listener.setblocking(False)
         self._resume()
 
     def close(self) -> None:
         """Accept no more; the socket is its maker's to close."""
+        self._closed = True
         self._loop.remove_reader(self._listener)
         if self._pause is not None:
             self._pause.cancel()
@@ -55,19 +64,18 @@ class Accepting:
         self._loop.add_reader(self._listener, self._accept)
 
     def _accept(self) -> None:
-        for _ in range(BURST):
+        for _ in range(self._burst):
             try:
                 connection, _address = self._listener.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    logger.error("no further connection can be accepted: %s", error.strerror)  # noqa: TRY400 - it says it all
-                    self._loop.remove_reader(self._listener)
-                    self._pause = self._loop.call_later(PAUSE, self._resume)
-                    return
-                # It was given up before it was accepted (accept(2)).
-                continue
+                if error.errno in _GIVEN_UP:
+                    continue
+                logger.error("no further connection can be accepted: %s", error.strerror)  # noqa: TRY400 - it says it all
+                self._loop.remove_reader(self._listener)
+                self._pause = self._loop.call_later(PAUSE, self._resume)
+                return
             connection.setblocking(False)
             task = self._loop.create_task(self._connect(connection))
             # The loop itself holds tasks only weakly.
@@ -76,7 +84,11 @@ class Accepting:
 
     async def _connect(self, connection: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._make_protocol, connection)
+            _, protocol = await self._loop.connect_accepted_socket(self._make_protocol, connection)
         except OSError:
             # Its client is gone.
             connection.close()
+        else:
+            if self._closed:
+                # The server has told those that it knew to end; this one came between.
+                protocol.shutdown()

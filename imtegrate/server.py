@@ -23,7 +23,7 @@ from uvicorn.supervisors import Multiprocess
 
 from contract import ASGIApp, Contract
 from db import Identity
-from imtegrate.accepting import Accepting
+from imtegrate.accepting import BURST, SHARE, Accepting
 from imtegrate.limits import Limits
 from imtegrate.listening import DEFAULT_BACKLOG
 from imtegrate.metrics import SHARED_FOLDER
@@ -235,7 +235,8 @@ class _Server(uvicorn.Server):
         await super().startup([])
         if self.started:
             loop = asyncio.get_running_loop()
-            accepting = [Accepting(loop, listener, self._make_protocol) for listener in sockets or ()]
+            burst = BURST if self.config.workers == 1 else SHARE
+            accepting = [Accepting(loop, listener, self._make_protocol, burst) for listener in sockets or ()]
             self.servers = cast("list[asyncio.Server]", accepting)
             self._announce()
 
