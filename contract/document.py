@@ -163,6 +163,9 @@ def read(path: Path) -> tuple[Document, list[Fault]]:
         DocumentError: the document itself cannot be read or parsed, or is no OpenAPI 3 document.
     """
     path = path.absolute()
+    if ".." in path.parts:
+        # A reference is resolved without them (RFC 3986 §5.2.4), and where a folder is a link they lead elsewhere.
+        path = path.parent.resolve() / path.name
     source = _read(path)
     root = parse(path, source)
     if not isinstance(root, dict):
