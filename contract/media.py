@@ -12,7 +12,7 @@ from python_multipart.multipart import MultipartParser
 from contract import json_text
 from contract.coercion import compile_coercion, types_of
 from contract.problem import UnprocessableContent, ValidationError
-from contract.raw import NotText, Raw, decoded, pairs_of
+from contract.raw import NOT_TEXT, NotText, Raw, decoded, pairs_of
 from contract.styles import MISSING, Malformed, compile_content, compile_read
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ _RESERVED: Final = frozenset(":/?#[]@!$'();")
 
 MAX_PARTS: Final = 1000
 """Parts of one multipart body."""
-
-_NOT_TEXT: Final = "Input should be a valid string, unable to parse raw data as a unicode string"
 
 MAX_MEDIA_TYPE: Final = 1 << 12
 """Bytes of a `Content-Type`: the standard library's time for its parameters grows with their square (64 kB: 3 s)."""
@@ -151,7 +149,7 @@ def _text(body: bytes, parameters: Mapping[str, str]) -> str:
         # Some of Python's codecs (`unicode_escape`) make surrogates, which are no text.
         text.encode()
     except (UnicodeError, LookupError):
-        raise _unreadable("Input should be a valid string, unable to parse raw data as a unicode string") from None
+        raise _unreadable(NOT_TEXT) from None
     return text
 
 
@@ -223,7 +221,7 @@ def _read_member(name: str, read: Callable[[Raw], Any], raw: Raw) -> dict[str, A
     except Malformed as error:
         raise _unreadable(str(error), "parameter_malformed", name) from None
     except NotText:
-        raise _unreadable(_NOT_TEXT, "string_unicode", name) from None
+        raise _unreadable(NOT_TEXT, "string_unicode", name) from None
     return {} if value is MISSING else {name: value}
 
 
@@ -231,7 +229,7 @@ def _plain_member(name: str, text: str) -> str:
     try:
         return decoded(text)
     except NotText:
-        raise _unreadable(_NOT_TEXT, "string_unicode", name) from None
+        raise _unreadable(NOT_TEXT, "string_unicode", name) from None
 
 
 def _encoded(name: str, read: Callable[[Raw], Any]) -> Callable[[Raw], Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract.findings import Findings
 from contract.problem import ValidationError
-from contract.raw import NotText, Raw
+from contract.raw import NOT_TEXT, NotText, Raw
 from contract.styles import MISSING, Malformed, Read
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class Parameter:
             findings.add(ValidationError(self.loc, str(error), "parameter_malformed"))
             return MISSING
         except NotText:
-            message = "Input should be a valid string, unable to parse raw data as a unicode string"
-            findings.add(ValidationError(self.loc, message, "string_unicode"))
+            findings.add(ValidationError(self.loc, NOT_TEXT, "string_unicode"))
             return MISSING
         if value is MISSING:
             if self.default:

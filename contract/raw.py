@@ -12,6 +12,9 @@ class NotText(ValueError):
     """Percent-encoded bytes are not UTF-8 (RFC 3986 §2.5)."""
 
 
+NOT_TEXT: Final = "Input should be a valid string, unable to parse raw data as a unicode string"
+"""What a client is told of bytes that are none, in the words of Pydantic 2."""
+
 _NOTHING: Final[Mapping[Any, Any]] = {}
 
 

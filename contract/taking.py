@@ -7,7 +7,7 @@ from contract.binding import Bound
 from contract.fields import Fields
 from contract.findings import Findings
 from contract.problem import UnprocessableContent, ValidationError
-from contract.raw import NotText, Pairs, Raw, pairs_of
+from contract.raw import NOT_TEXT, NotText, Pairs, Raw, pairs_of
 from contract.request import Request
 from contract.styles import MISSING
 
@@ -66,5 +66,4 @@ def _pairs(text: bytes, location: str, separator: str = "&") -> Pairs:
     try:
         return pairs_of(text.decode("latin-1"), separator)
     except NotText:
-        message = "Input should be a valid string, unable to parse raw data as a unicode string"
-        raise UnprocessableContent(ValidationError((location,), message, "string_unicode")) from None
+        raise UnprocessableContent(ValidationError((location,), NOT_TEXT, "string_unicode")) from None
