@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar, cast
 T = TypeVar("T")
 
 FIELDS: Final = "contract.fields"
-"""Where the ASGI scope holds them, once somebody has asked, or as the server has put them there."""
+"""Where the ASGI scope holds them, once somebody has asked."""
 
 
 class Fields(dict[bytes, list[bytes]]):

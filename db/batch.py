@@ -60,6 +60,11 @@ class Request:
         """There is something to insert."""
         return self.row is not None or self.event is not None
 
+    @property
+    def caller(self) -> TokenKey | None:
+        """The token of the caller that the decision rests on; None where it rests on nobody."""
+        return self.token if self.known is not None else None
+
     def judge(self, encoder: Encoder, moment: datetime) -> None:
         """Have `decide` decide on the caller; what it raises, or cannot be encoded, is this request's alone."""
         assert self.decide is not None

@@ -245,8 +245,8 @@ def _statement_for(
     requests: Sequence[Request], callers: Mapping[TokenKey | None, Row], *, again: bool
 ) -> tuple[Statement, dict[str, Any]]:
     """What does all that requests have decided, and its parameters but `now`."""
-    keys = [(*one.row, _caller_of(one)) for one in requests if one.row is not None]
-    events = [(*one.event, _caller_of(one)) for one in requests if one.event is not None]
+    keys = [(*one.row, _digest_of(one.caller)) for one in requests if one.row is not None]
+    events = [(*one.event, _digest_of(one.caller)) for one in requests if one.event is not None]
     judged = [(token[1], *columns) for token, columns in callers.items() if token is not None]
     if len(keys) == 1 and not events and not again:
         [caller] = judged or [(None,) * len(_JUDGED)]
@@ -260,9 +260,8 @@ def _statement_for(
     return POSTGRESQL_WRITE_AGAIN if again else POSTGRESQL_WRITE, given | _columns(_EVENT, events)
 
 
-def _caller_of(request: Request) -> bytes | None:
-    """The digest of the caller that a request rests on."""
-    return request.token[1] if request.token is not None and request.known is not None else None
+def _digest_of(token: TokenKey | None) -> bytes | None:
+    return None if token is None else token[1]
 
 
 def _columns(names: Sequence[str], rows: Sequence[Row]) -> dict[str, Any]:

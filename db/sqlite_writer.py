@@ -148,7 +148,7 @@ def _task_of(batch: Batch) -> bytes:
         {
             "lookups": list(batch.lookups),
             "known": {request.token: request.known.columns for request in batch.writes if request.known is not None},
-            "entries": [(one.token if one.known is not None else None, one.row, one.event) for one in batch.writes],
+            "entries": [(one.caller, one.row, one.event) for one in batch.writes],
             "again": batch.again,
             "now": encode_timestamp(now),
             "noted": encode_timestamp(now - LAST_USED_INTERVAL),

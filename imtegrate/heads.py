@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from uvicorn._types import HTTPScope
 
-from contract.fields import FIELDS, index
+from contract.fields import fields_of
 from imtegrate.cycle import Cycle
 
 MAX_KEPT: Final = 4096
@@ -45,11 +45,12 @@ def head_of(data: bytes, cycle: Cycle) -> Head | None:
     size = data.find(_END) + len(_END)
     if size > MAX_KEPT or not cycle.keep_alive or cycle.waiting_for_100_continue:
         return None
-    fields = index(cycle.scope["headers"])
+    # By name: this request finds them in its scope, too.
+    fields = fields_of(cast("dict[str, Any]", cycle.scope))
     lengths = fields.get(b"content-length", [b"0"])
     # By this it is certain where the parser saw the end of the head, and that nothing came after the body.
     if b"transfer-encoding" in fields or size + int(lengths[0]) != len(data):
         return None
     # The application may write to the list, and what it has of this request is not kept for the next.
     headers = list(cycle.scope["headers"])
-    return Head(data[:size], len(data), {**cycle.scope, "headers": headers, "extensions": {}, FIELDS: fields})
+    return Head(data[:size], len(data), {**cycle.scope, "headers": headers, "extensions": {}})
