@@ -1,5 +1,6 @@
 """One run: whoever several rows need is started and asked once."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -64,6 +65,8 @@ class Run:
         Raises:
             Failed: an answer was lost or of the wrong status.
         """
+        # What others left to be written would be synced with each commit, as the file system has one journal for all.
+        os.sync()
         # Never by a crowd: while a thousand connections are closed, some of the next wait for a second.
         load.apply(target, WARM_UP, min(connections, CONNECTIONS), refused=refused)
         return load.apply(target, self.lab.seconds, connections, refused=refused)
