@@ -69,9 +69,67 @@ def progress(doing: str) -> Iterator[None]:
         shown.join()
 
 
+class Unwritten(Exception):
+    """Stdout did not take what was to be shown; why, in a few words."""
+
+    @classmethod
+    def by(cls, error: OSError | SystemExit) -> "Unwritten":
+        """Of what was raised; rich makes SystemExit of a broken pipe."""
+        unread = isinstance(error, SystemExit | BrokenPipeError)
+        return (Unread if unread else cls)(getattr(error, "strerror", None) or "stdout is closed")
+
+
+class Unread(Unwritten):
+    """Whoever read stdout has left."""
+
+
+@contextmanager
+def written() -> Iterator[None]:
+    """Have what a block prints written to its end.
+
+    Raises:
+        Unwritten: stdout took it not, or not all of it.
+    """
+    if sys.stdout is None:
+        raise Unwritten("stdout is closed")
+    try:
+        yield
+        sys.stdout.flush()
+    except (OSError, SystemExit) as error:
+        # What is left in its buffer would fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Unwritten.by(error) from None
+
+
+@contextmanager
+def told_if_unwritten(message: str) -> Iterator[None]:
+    """End with a line on stderr, exit 1, where stdout does not take what a block prints."""
+    try:
+        yield
+    except Unwritten as error:
+        fail(f"{message} ({error})")
+
+
+@contextmanager
+def ended_if_unwritten() -> Iterator[None]:
+    """The same for what nobody has to act on: of a reader that has left, as `head` does, nothing is said."""
+    try:
+        yield
+    except Unread:
+        raise typer.Exit(1) from None
+    except Unwritten as error:
+        fail(f"the result could not be shown ({error})")
+
+
+def print_line(text: str) -> None:
+    """A line, or several, on stdout."""
+    with written():
+        typer.echo(text)
+
+
 def print_json(value: Any) -> None:
     """One JSON value on stdout, and nothing else."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    print_line(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def warn_of_secret() -> None:
@@ -82,24 +140,10 @@ def warn_of_secret() -> None:
 
 def print_secret(made: Mapping[str, Any], *, as_json: bool) -> None:
     """A key that was made, with its token; where it cannot be shown, that it is there all the same."""
-    with told_if_unwritten(f"the key {made['prefix']} was made, but could not be shown; revoke it, and make another"):
+    message = f"the key {made['prefix']} was made, but could not be shown; revoke it, and make another"
+    with told_if_unwritten(message), written():
         warn_of_secret()
         print_members(made, as_json=as_json)
-
-
-@contextmanager
-def told_if_unwritten(message: str) -> Iterator[None]:
-    """Print what a block prints, to its end; end with a line on stderr, exit 1, where stdout takes it no more."""
-    if sys.stdout is None:
-        fail(f"{message} (stdout is closed)")
-    try:
-        yield
-        sys.stdout.flush()
-    except (OSError, SystemExit) as error:  # rich makes SystemExit of a broken pipe
-        # What is left in its buffer would fail again at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        reason = getattr(error, "strerror", None) or "stdout is closed"
-        fail(f"{message} ({reason})")
 
 
 def print_members(value: Mapping[str, Any], *, as_json: bool) -> None:
@@ -129,6 +173,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*[Text(visible(cell)) for cell in row])
-    # Where nobody looks at it, no cell is folded: it may be searched.
-    console = Console() if sys.stdout.isatty() else Console(width=UNFOLDED)
-    console.print(table)
+    with written():
+        # Where nobody looks at it, no cell is folded: it may be searched.
+        console = Console() if sys.stdout.isatty() else Console(width=UNFOLDED)
+        console.print(table)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
+from imtegrate.console import ended_if_unwritten
 from imtegrate.escaping import discreet
 
 _UsageError: Final[Any] = typer.BadParameter.__base__
@@ -18,12 +19,12 @@ class DiscreetGroup(TyperGroup):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         """Read the arguments before the command."""
-        with _discreet():
+        with _discreet(), ended_if_unwritten():
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Run the command, which reads its own arguments first."""
-        with _discreet():
+        with _discreet(), ended_if_unwritten():
             return super().invoke(ctx)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from contract import Fault, compile_contract, load
 from contract.locate import with_positions
-from imtegrate.console import clear_errors, print_json, print_table, progress
+from imtegrate.console import clear_errors, print_json, print_line, print_table, progress
 from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL, Spec
 from imtegrate.settings import default_spec
 
@@ -38,7 +38,7 @@ def check(
         print_json([_fault_as_json(fault) for fault in faults])
     else:
         for fault in faults:
-            typer.echo(str(fault))
+            print_line(str(fault))
     if faults:
         raise typer.Exit(1)
     if not as_json:
@@ -84,7 +84,7 @@ def stub(
         contract = compile_contract(load(spec or default_spec()))
         written = write_stubs(contract, import_handlers().package, out)
     for path in written:
-        typer.echo(path)
+        print_line(str(path))
     if not written:
         typer.echo("every operation has its function", err=True)
 
@@ -108,7 +108,7 @@ def diff(
         print_json([change.as_json() for change in changes])
     else:
         for change in changes:
-            typer.echo(str(change))
+            print_line(str(change))
     if any(change.severity == "breaks" for change in changes):
         raise typer.Exit(1)
 

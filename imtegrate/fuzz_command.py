@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import typer
 
 from contract import Contract, compile_contract, load
-from imtegrate.console import clear_errors, fail, print_json, print_table
+from imtegrate.console import clear_errors, fail, print_json, print_line, print_table
 from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL, Spec
 from imtegrate.settings import default_spec
 
@@ -164,9 +164,9 @@ def _show(contract: Contract, done: Any, url: str, *, seed: int, as_json: bool) 
     else:
         _print_tables(done, coverage)
         if not done.passed:
-            typer.echo(done.report)
+            print_line(done.report)
         verdict = "nothing was found" if done.passed else "FAILED"
-        typer.echo(f"{len(done.exchanges)} requests, seed {seed}: {verdict}")
+        print_line(f"{len(done.exchanges)} requests, seed {seed}: {verdict}")
     if not done.passed:
         raise typer.Exit(1)
 
@@ -205,7 +205,7 @@ def _print_tables(done: Any, coverage: Any) -> None:
         met = [(each.pointer, str(each.met)) for each in coverage.examples.values()]
         print_table("Examples", ("pointer", "met"), met)
     never = coverage.never()
-    typer.echo("\n".join(["Never met:", *never]) if never else "Everything of the document was met.")
+    print_line("\n".join(["Never met:", *never]) if never else "Everything of the document was met.")
 
 
 COMMANDS: Final[tuple[Callable[..., None], ...]] = (fuzz,)

@@ -20,7 +20,7 @@ from imtegrate.administration import (
     timestamp,
     verify,
 )
-from imtegrate.console import cell, print_json, print_members, print_secret, print_table, told_if_unwritten
+from imtegrate.console import cell, print_json, print_line, print_members, print_secret, print_table, told_if_unwritten
 from imtegrate.moments import ahead, duration
 from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL
 from imtegrate.transaction import in_transaction
@@ -138,10 +138,11 @@ def keys_revoke(key: WhichKey, *, as_json: AsJSON = False, database_url: Databas
     Example: imtegrate keys revoke imt_live_0a1B2c3D
     """
     revoked = in_transaction(database_url, revoke(key))
-    if as_json:
-        print_json(key_as_json(revoked))
-    else:
-        typer.echo(f"{revoked.prefix} is revoked since {timestamp(revoked.revoked_at)}")
+    with told_if_unwritten(f"the key {revoked.prefix} is revoked, but that could not be shown"):
+        if as_json:
+            print_json(key_as_json(revoked))
+        else:
+            print_line(f"{revoked.prefix} is revoked since {timestamp(revoked.revoked_at)}")
 
 
 @keys.command("verify")
@@ -154,7 +155,7 @@ def keys_verify(*, as_json: AsJSON = False, database_url: DatabaseURL = DEFAULT_
     verdict = in_transaction(database_url, verify(text.strip()))
     if as_json or verdict["valid"]:
         with told_if_unwritten("the verdict could not be shown"):
-            print_json(verdict) if as_json else typer.echo(f"{verdict['prefix']} is good")
+            print_json(verdict) if as_json else print_line(f"{verdict['prefix']} is good")
     else:
         typer.echo(f"imtegrate: {verdict['reason']}", err=True)
     if not verdict["valid"]:

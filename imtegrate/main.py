@@ -16,7 +16,7 @@ from imtegrate import (
     settings_command,
 )
 from imtegrate.configuration import apply
-from imtegrate.console import clear_errors
+from imtegrate.console import clear_errors, print_line
 from imtegrate.discretion import DiscreetGroup
 
 app = typer.Typer(
@@ -49,7 +49,7 @@ def main(
 
 def _show_version(*, shown: bool) -> None:
     if shown:
-        typer.echo(f"imtegrate {version('imtegrate')}")
+        print_line(f"imtegrate {version('imtegrate')}")
         raise typer.Exit
 
 
