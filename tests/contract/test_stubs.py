@@ -144,11 +144,11 @@ SCHEMAS: Final[dict[str, Any]] = {
 
 PARAMETERS: Final = [
     parameter("id", location="path", required=True),
-    *[parameter(name) for name in dir(builtins) if name.islower()],
+    # `type` is a builtin, and since Python 3.12 a soft keyword.
     *[
         parameter(name)
-        for name in (*keyword.kwlist, *keyword.softkwlist)
-        if name.lower() not in ("none", "true", "false")
+        for name in sorted({*dir(builtins), *keyword.kwlist, *keyword.softkwlist})
+        if name.islower()
     ],
     parameter("timeout", {"type": "integer", "default": 5}),
     parameter("token", {"type": "string", "default": "abc"}),
