@@ -14,8 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any, Final, Self
@@ -178,11 +177,12 @@ class Serving:
     """What `orgs create --json` printed; empty for `dev`."""
     folder: Path
     """Where its commands are run."""
+    http: httpx.Client = field(init=False)
+    """A client of it that sends no credentials of its own."""
 
-    @cached_property
-    def http(self) -> httpx.Client:
-        """A client of it that sends no credentials of its own."""
-        return self.running.client()
+    def __post_init__(self) -> None:
+        """Make the client: one, however many threads will use it."""
+        self.http = self.running.client()
 
     @property
     def token(self) -> str:
