@@ -19,15 +19,17 @@ from db.url import PostgreSQLURL
 
 T = TypeVar("T")
 
-_PASSING: Final = ("08", "40", "53", "57P", "25006", "58", "0A000", "26000")
-"""SQLSTATEs, or how they begin, of what may be gone a moment later: a lost connection (08), a serialization failure or
-deadlock (40001, 40P01), too many connections (53), a server that stops or starts (57P), a primary that became a standby
-(25006), a fault of its system (58), a plan cached from before a migration (0A000), a statement
-that PgBouncer left on another connection (26000).
+_PASSING: Final = ("08", "25006", "25P", "26000", "40", "53", "55P03", "57", "58", "0A000", "XX000")
+"""SQLSTATEs, or how they begin, of what may be gone a moment later: a lost connection (08), a primary that became a standby
+(25006), a session that was too long in a transaction (25P), a statement that PgBouncer left on another connection (26000),
+a serialization failure or deadlock (40001, 40P01), too many connections (53), a lock that others hold (55P03), a server
+that stops or starts, and a statement that somebody or `statement_timeout` broke off (57), a fault of its system (58), a
+plan cached from before a migration (0A000), or one of a type that was made anew (XX000: «cache lookup failed»).
 https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
-_MOVED: Final = ("08", "25006", "57P")
-"""SQLSTATEs, or how they begin, after which a connection is of no more use: another server may be the primary now."""
+_MOVED: Final = ("08", "25006", "25P", "57P", "XX000")
+"""SQLSTATEs, or how they begin, after which a connection is of no more use: another server may be the primary now, or
+what the connection knows is out of date."""
 
 _TOO_MANY: Final = "53300"
 """SQLSTATE `too_many_connections`."""

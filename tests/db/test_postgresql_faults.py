@@ -189,6 +189,44 @@ def test_a_slow_server_is_503_by_the_deadline(faulty: Serving, server: PostgreSQ
     report("slow", DEADLINE, assert_well(faulty))
 
 
+@pytest.mark.parametrize("limit", ["statement_timeout", "lock_timeout"])
+def test_a_limit_of_the_servers_own_ends_no_wait(faulty: Serving, server: PostgreSQLServer, limit: str) -> None:
+    """A lock that outlasts `statement_timeout` or `lock_timeout` but not the deadline costs a wait, and no 503."""
+    name = urlsplit(faulty.database_url).path[1:]
+    end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    execute(server, f"ALTER DATABASE {name} SET {limit} = '200ms'", end)
+    assert_well(faulty)
+
+    async def scenario() -> list[httpx.Response]:
+        other = await asyncpg.connect(faulty.database_url)
+        async with other.transaction():
+            await other.execute("LOCK TABLE api_keys")
+            answers = asyncio.create_task(asyncio.to_thread(create_many, faulty, 32))
+            await asyncio.sleep(DEADLINE / 3)
+        await other.close()
+        return await answers
+
+    try:
+        assert [answer.status_code for answer in asyncio.run(scenario())] == [201] * 32
+    finally:
+        execute(server, f"ALTER DATABASE {name} RESET {limit}", end)
+
+
+def test_a_type_made_anew_is_found(faulty: Serving, server: PostgreSQLServer) -> None:
+    """When what the statements rest on is made anew beneath a service, as by a restoration, nobody is refused."""
+    definition = (
+        "SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum) "
+        "FROM pg_attribute WHERE attrelid = 'new_api_key'::regclass"
+    )
+    columns = scalar(server, definition, url=faulty.database_url)
+    for _ in range(3):
+        # Statements are prepared now, and know the type by its number.
+        assert_well(faulty)
+        anew = f"BEGIN; DROP TYPE new_api_key; CREATE TYPE new_api_key AS ({columns}); COMMIT"
+        execute(server, anew, url=faulty.database_url)
+        assert [answer.status_code for answer in create_many(faulty, 64)] == [201] * 64
+
+
 def test_serialization_failures_lose_nothing(faulty: Serving, server: PostgreSQLServer) -> None:
     """With one commit in five broken off (40001), every key is made, and made once."""
     execute(
