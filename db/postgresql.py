@@ -15,16 +15,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from db import schema
 from db.errors import DatabaseUnavailable
 from db.postgresql_hosts import connect
+from db.tables import API_KEYS
 from db.url import PostgreSQLURL
 
 T = TypeVar("T")
 
 _PASSING: Final = ("08", "25006", "25P", "26000", "40", "53", "55P03", "57", "58", "0A000", "XX000")
-"""SQLSTATEs, or how they begin, of what may be gone a moment later: a lost connection (08), a primary that became a standby
-(25006), a session that was too long in a transaction (25P), a statement that PgBouncer left on another connection (26000),
-a serialization failure or deadlock (40001, 40P01), too many connections (53), a lock that others hold (55P03), a server
-that stops or starts, and a statement that somebody or `statement_timeout` broke off (57), a fault of its system (58), a
-plan cached from before a migration (0A000), or one of a type that was made anew (XX000: «cache lookup failed»).
+"""SQLSTATEs, or how they begin, of what may be gone a moment later: a lost connection (08), a primary that became a
+standby (25006), a session that was too long in a transaction (25P), a statement that PgBouncer left on another
+connection (26000), a serialization failure or deadlock (40001, 40P01), too many connections (53), a lock that others
+hold (55P03), a server that stops or starts, and a statement that somebody or `statement_timeout` broke off (57), a
+fault of its system (58), a plan cached from before a migration (0A000), or one of a type that was made anew (XX000).
 https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 _MOVED: Final = ("08", "25006", "25P", "57P", "XX000")
@@ -190,6 +191,14 @@ def explain(error: Exception) -> str:
     return f"the database server: {reason}: {_MEND}" if isinstance(error, OSError) else f"the database server: {reason}"
 
 
+def _revision_to_write(connection: sa.Connection) -> str | None:
+    revision = schema.revision_of(connection)
+    if revision == schema.HEAD:
+        # No row is locked, but a standby refuses it, and its connections are dropped for those to a primary.
+        connection.execute(sa.select(API_KEYS.c.id).where(sa.false()).with_for_update())
+    return revision
+
+
 _MEND: Final = "see that it runs where --database-url says"
 
 
@@ -222,16 +231,16 @@ class PostgreSQL:
     async def create(self) -> None:
         """Make nothing: a database on a server is its administrator's to make."""
 
-    async def ping(self, *, write: bool = False) -> str | None:  # noqa: ARG002 - a server that cannot write says so
-        """Ask the server for the schema's revision.
+    async def ping(self, *, write: bool = False) -> str | None:
+        """Ask the server for the schema's revision; `write`: and whether it takes writes.
 
         Returns:
             The revision; None where there is none.
 
         Raises:
-            DatabaseUnavailable: there is no answer.
+            DatabaseUnavailable: there is no answer, or it is that nothing can be written.
         """
-        return await self.run(schema.revision_of)
+        return await self.run(_revision_to_write if write else schema.revision_of)
 
     async def exists(self) -> bool:
         """Whether there is a database; one on a server is only known by connecting."""

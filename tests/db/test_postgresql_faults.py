@@ -15,7 +15,17 @@ import httpx
 import pytest
 
 from postgresql_server import PostgreSQLServer, postgresql_server
-from running import DOCUMENT, START_TIMEOUT, Serving, create_organisation, faults_of, free_port, imtegrate, running
+from running import (
+    DOCUMENT,
+    START_TIMEOUT,
+    Serving,
+    create_organisation,
+    eventually,
+    faults_of,
+    free_port,
+    imtegrate,
+    running,
+)
 
 DEADLINE: Final = 2.0
 """Seconds that the service's requests wait."""
@@ -165,14 +175,18 @@ def test_a_server_without_free_connections_is_503_and_the_mend_is_said(
 
 
 def test_a_read_only_server_is_503_and_left_behind(faulty: Serving, server: PostgreSQLServer) -> None:
-    """A server that takes no writes is 503; once it does again its connections are replaced, and it is used."""
+    """A server that takes no writes is 503, as is `/readyz`; once it does again, it is used over other connections."""
     reload = "SELECT pg_reload_conf()"
     execute(server, "ALTER SYSTEM SET default_transaction_read_only = on", reload)
     try:
         waited = assert_refused_in_time(faulty)
+        # Requests give up before the batch that they are in does.
+        eventually(lambda: "read-only" in faulty.http.get("/readyz").text)
+        assert faulty.http.get("/readyz").status_code == 503
     finally:
         execute(server, "SET default_transaction_read_only = off", "ALTER SYSTEM RESET ALL", reload)
     report("read-only", waited, assert_well(faulty))
+    assert faulty.http.get("/readyz").status_code == 200
 
 
 def test_a_slow_server_is_503_by_the_deadline(faulty: Serving, server: PostgreSQLServer) -> None:
@@ -193,7 +207,7 @@ def test_a_slow_server_is_503_by_the_deadline(faulty: Serving, server: PostgreSQ
 def test_a_limit_of_the_servers_own_ends_no_wait(faulty: Serving, server: PostgreSQLServer, limit: str) -> None:
     """A lock that outlasts `statement_timeout` or `lock_timeout` but not the deadline costs a wait, and no 503."""
     name = urlsplit(faulty.database_url).path[1:]
-    end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608 - our own
     execute(server, f"ALTER DATABASE {name} SET {limit} = '200ms'", end)
     assert_well(faulty)
 
