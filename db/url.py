@@ -20,7 +20,8 @@ ADVISORY_LOCK: Final = "advisory_lock"
 
 DEFAULT_PORT: Final = 5432
 
-_NO_PORT: Final = "a port in the database URL is not a number"
+_NO_PORT: Final = "a port in the database URL is not a number from 1 to 65535"
+LAST_PORT: Final = 65535
 _DIGITS: Final = 9
 """Of a port, or a number of statements, at most."""
 
@@ -114,6 +115,7 @@ def _postgresql(split: SplitResult) -> PostgreSQLURL:
     for name in _FILES & options.keys():
         if not Path(options[name]).is_file():
             raise InvalidDatabaseURL(f"{name} in the database URL names no file: {options[name]}")
+    split = _resolve(split, options)
     hosts = _several_hosts(split, options)
     if hosts:
         options = _SEVERAL_HOSTS | options
@@ -129,6 +131,27 @@ def _postgresql(split: SplitResult) -> PostgreSQLURL:
     )
 
 
+def _resolve(split: SplitResult, options: dict[str, str]) -> SplitResult:
+    """Let `host` and `port` among the options replace what the URL names before its path, as libpq does.
+
+    asyncpg passes them over, and would come to another server.
+    """
+    port = options.get("port", "")
+    if port and not all(map(_is_port, port.split(","))):
+        raise InvalidDatabaseURL(_NO_PORT)
+    user, at, names = split.netloc.rpartition("@")
+    if not names or "," in names + port:
+        return split
+    name, _, given = names.rpartition(":") if names.rpartition("]")[2].count(":") else (names, "", "")
+    if options.get("host"):
+        options.setdefault("port", given or str(DEFAULT_PORT))
+        return split._replace(netloc=user + at)
+    if port:
+        del options["port"]
+        return split._replace(netloc=f"{user}{at}{name}:{port}")
+    return split
+
+
 def _unsplit(split: SplitResult, netloc: str, options: dict[str, str]) -> str:
     # `urlunsplit` would leave the slashes out where there is no host, as before a socket's folder.
     query = f"?{urlencode(options, safe='/,*')}" if options else ""
@@ -141,7 +164,7 @@ def _several_hosts(split: SplitResult, options: dict[str, str]) -> tuple[Host, .
     if "," not in names:
         return ()
     ports = options.get("port", str(DEFAULT_PORT)).split(",")
-    if not all(map(_is_short_number, ports)):
+    if not all(map(_is_port, ports)):
         raise InvalidDatabaseURL(_NO_PORT)
     each = names.split(",")
     if len(ports) not in {1, len(each)}:
@@ -158,7 +181,7 @@ def _host(text: str, port: int) -> Host:
     name, bracket, rest = text.rpartition("]")
     name, rest = (name.removeprefix("["), rest) if bracket else (text.partition(":")[0], text)
     given = rest.partition(":")[2] or str(port)
-    if not _is_short_number(given):
+    if not _is_port(given):
         raise InvalidDatabaseURL(_NO_PORT)
     return Host(name, int(given))
 
@@ -166,7 +189,7 @@ def _host(text: str, port: int) -> Host:
 def _check_ports(split: SplitResult) -> None:
     for host in split.netloc.rpartition("@")[2].split(","):
         port = host.rpartition("]")[2].partition(":")[2]
-        if port and not _is_short_number(port):
+        if port and not _is_port(port):
             raise InvalidDatabaseURL(f"{_NO_PORT} (write %40 for an @ in the password)")
     if "@" in split.path:
         # What stands before a slash in a password may look like a port: the rest would be shown as a name.
@@ -178,6 +201,11 @@ def _check_ports(split: SplitResult) -> None:
 def _is_short_number(text: str) -> bool:
     """Whether a text is a number that `int` takes; a longer one than any port or size is none."""
     return len(text) <= _DIGITS and text.isascii() and text.isdecimal()
+
+
+def _is_port(text: str) -> bool:
+    # The system takes a greater one for its remainder: another server's.
+    return _is_short_number(text) and 0 < int(text) <= LAST_PORT
 
 
 def _masked(netloc: str) -> str:

@@ -19,6 +19,10 @@ from db import Database, InvalidDatabaseURL
             "postgresql://u:***@h1:5432,h2:5433/n?target_session_attrs=read-write&sslmode=verify-full",
         ),
         ("postgresql:///n?host=/run/pg", "postgresql", "postgresql:///n?host=/run/pg"),
+        ("postgresql://u@h/n?port=6432", "postgresql", "postgresql://u@h:6432/n"),
+        ("postgresql://u@[::1]:5433/n?port=6432", "postgresql", "postgresql://u@[::1]:6432/n"),
+        ("postgresql://u:s3cret@h:5433/n?host=h2", "postgresql", "postgresql://u:***@/n?host=h2&port=5433"),
+        ("postgresql://u@h/n?host=/run/pg&port=6432", "postgresql", "postgresql://u@/n?host=/run/pg&port=6432"),
         ("postgresql://u@h/n?password=s3cret", "postgresql", "postgresql://u@h/n?password=***"),
     ],
 )
@@ -46,6 +50,10 @@ def test_a_url_is_taken_and_its_password_is_not_shown(url: str, engine_name: str
         ("postgresql://u:s3cret@h", "names no database"),
         ("postgresql://u:s3cret@h:port/n", "not a number"),
         ("postgresql://u:s3/cret@h/n", "not a number"),
+        ("postgresql://u:s3cret@h:65536/n", "not a number"),
+        ("postgresql://u:s3cret@h:0/n", "not a number"),
+        ("postgresql://h/n?port=s3cret", "not a number"),
+        ("postgresql://h1:70000,h2/n", "not a number"),
         ("postgresql://h/n?prepared_statement_cache_size=no", "not a number of statements"),
     ],
 )
