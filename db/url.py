@@ -28,6 +28,8 @@ _DIGITS: Final = 9
 _SECRET_OPTIONS: Final = frozenset({"password", "sslpassword"})
 _FILES: Final = frozenset({"sslrootcert", "sslcert", "sslkey"})
 """Options that name a file; the driver's own error does not say which one is missing."""
+_ROLES: Final = frozenset({"any", "read-write", "read-only", "primary", "standby", "prefer-standby"})
+"""Values of `target_session_attrs`."""
 _SEVERAL_HOSTS: Final = {"target_session_attrs": "read-write"}
 """Of several servers the primary is meant (libpq, «Parameter Key Words»)."""
 
@@ -115,6 +117,8 @@ def _postgresql(split: SplitResult) -> PostgreSQLURL:
     for name in _FILES & options.keys():
         if not Path(options[name]).is_file():
             raise InvalidDatabaseURL(f"{name} in the database URL names no file: {options[name]}")
+    if options.get("target_session_attrs", "any") not in _ROLES:
+        raise InvalidDatabaseURL(f"target_session_attrs in the database URL is none of {', '.join(sorted(_ROLES))}")
     split = _resolve(split, options)
     hosts = _several_hosts(split, options)
     if hosts:

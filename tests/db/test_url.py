@@ -53,6 +53,7 @@ def test_a_url_is_taken_and_its_password_is_not_shown(url: str, engine_name: str
         ("postgresql://u:s3cret@h:65536/n", "not a number"),
         ("postgresql://u:s3cret@h:0/n", "not a number"),
         ("postgresql://h/n?port=s3cret", "not a number"),
+        ("postgresql://h/n?target_session_attrs=master", "none of any, prefer-standby, primary"),
         ("postgresql://h1:70000,h2/n", "not a number"),
         ("postgresql://h/n?prepared_statement_cache_size=no", "not a number of statements"),
     ],
