@@ -10,7 +10,8 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser
 
 from contract import json_text
-from contract.coercion import compile_coercion, types_of
+from contract.coercion import Coerce, compile_coercion, types_of
+from contract.inplace import applied, members_of, subschemas
 from contract.problem import UnprocessableContent, ValidationError
 from contract.raw import NOT_TEXT, NotText, Raw, decoded, pairs_of
 from contract.styles import MISSING, Malformed, compile_content, compile_read
@@ -170,33 +171,26 @@ def _unreadable(message: str, type_: str = "string_unicode", *loc: str) -> Unpro
 # ---- forms -----------------------------------------------------------------------------------------------------------
 
 
-def _properties(schema: "Schema | None") -> "dict[str, Node]":
-    node = schema.node.target() if schema is not None else None
-    if node is None or not isinstance(node.value, Mapping):
-        return {}
-    found = {name: node.child("properties", name) for name in node.value.get("properties", {})}
-    for index in range(len(node.value.get("allOf", ()))):
-        part = node.child("allOf", index).target()
-        if isinstance(part.value, Mapping):
-            found |= {name: part.child("properties", name) for name in part.value.get("properties", {})}
-    return found
+def _properties(schema: "Schema | None") -> "dict[str, list[Node]]":
+    return members_of(applied(schema.node)) if schema is not None else {}
 
 
 def _form(schema: "Schema | None", encoding: Mapping[str, Any]) -> Decode:
-    members = _properties(schema)
-    readers = {}
-    for name, node in members.items():
-        assert schema is not None  # members are a schema's
-        member = schema.compile_node(node)
-        said = encoding.get(name, {})
-        by_style = said.keys() & {"style", "explode", "allowReserved"}
-        if not by_style and types_of(node) <= {"object", "null"}:
-            readers[name] = _json_member(name)
-        else:
-            style = str(said.get("style", "form"))
-            readers[name] = compile_read(name, "query", style, bool(said.get("explode", style == "form")), member)
-            if said.get("allowReserved") is False:
-                readers[name] = _encoded(name, readers[name])
+    readers = {
+        name: [_reader(name, schema, node, encoding.get(name, {})) for node in nodes]
+        for name, nodes in _properties(schema).items()
+    }
+    other = _other(schema)
+    ways = max(map(len, readers.values()), default=1)
+
+    def read(raw: Raw, way: int) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        for name, reads in readers.items():
+            value |= _read_member(name, reads[min(way, len(reads) - 1)], raw)
+        for name, text in raw.query:
+            if name not in value and name not in readers and name.partition("[")[0] not in readers:
+                value[name] = _plain_member(name, text, other)
+        return value
 
     def decode(body: bytes, _parameters: Mapping[str, str]) -> Any:
         try:
@@ -204,15 +198,31 @@ def _form(schema: "Schema | None", encoding: Mapping[str, Any]) -> Decode:
         except (UnicodeDecodeError, NotText):
             raise _unreadable("Input should be a valid form, unable to parse raw data as a unicode string") from None
         raw = Raw(query=pairs)
-        value: dict[str, Any] = {}
-        for name, read in readers.items():
-            value |= _read_member(name, read, raw)
-        for name, text in pairs:
-            if name not in value and name not in readers and name.partition("[")[0] not in readers:
-                value[name] = _plain_member(name, text)
-        return value
+        value = read(raw, 0)
+        if ways == 1 or schema is None or schema.is_valid(value):
+            return value
+        # Branches differ on a member: what one reads as a number may be text in the next.
+        others = (read(raw, way) for way in range(1, ways))
+        return next((other for other in others if schema.is_valid(other)), value)
 
     return decode
+
+
+def _reader(name: str, schema: Any, node: "Node", said: Mapping[str, Any]) -> Callable[[Raw], Any]:
+    by_style = said.keys() & {"style", "explode", "allowReserved"}
+    if not by_style and types_of(node) <= {"object", "null"}:
+        return _json_member(name)
+    style = str(said.get("style", "form"))
+    read = compile_read(name, "query", style, bool(said.get("explode", style == "form")), schema.compile_node(node))
+    return _encoded(name, read) if said.get("allowReserved") is False else read
+
+
+def _other(schema: "Schema | None") -> Coerce:
+    """How a member is read that the schema does not name."""
+    nodes = (
+        subschemas(applied(schema.node), "additionalProperties", "unevaluatedProperties") if schema is not None else []
+    )
+    return compile_coercion(schema.compile_node(nodes[0])) if schema is not None and nodes else str
 
 
 def _read_member(name: str, read: Callable[[Raw], Any], raw: Raw) -> dict[str, Any]:
@@ -225,9 +235,9 @@ def _read_member(name: str, read: Callable[[Raw], Any], raw: Raw) -> dict[str, A
     return {} if value is MISSING else {name: value}
 
 
-def _plain_member(name: str, text: str) -> str:
+def _plain_member(name: str, text: str, coerce: Coerce) -> Any:
     try:
-        return decoded(text)
+        return coerce(decoded(text))
     except NotText:
         raise _unreadable(NOT_TEXT, "string_unicode", name) from None
 
@@ -259,7 +269,9 @@ class _Part:
 
 
 def _multipart(schema: "Schema | None", encoding: Mapping[str, Any], loads: Loads) -> Decode:
-    members = {name: _Member(schema, node, encoding.get(name, {}), loads) for name, node in _properties(schema).items()}
+    members = {
+        name: _Member(schema, nodes[0], encoding.get(name, {}), loads) for name, nodes in _properties(schema).items()
+    }
 
     def decode(body: bytes, parameters: Mapping[str, str]) -> Any:
         value: dict[str, Any] = {}

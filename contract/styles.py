@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from contract import json_text
 from contract.coercion import Coerce, compile_coercion, types_of
+from contract.inplace import applied, members_of, narrowest, said, subschemas
 from contract.raw import Pairs, Raw, decoded, unquote_strictly
 
 if TYPE_CHECKING:
-    from contract.schema import Schema
+    from contract.schema import Node, Schema
 
 MISSING: Final = object()
 """A parameter that the request does not have."""
@@ -136,44 +137,85 @@ class _Shape:
     """What a schema makes of text: one value, a list of values, or members."""
 
     def __init__(self, schema: "Schema") -> None:
-        node = schema.node.target()
         types = types_of(schema.node)
+        parts = applied(schema.node)
         self.schema = schema
         self.coerce = compile_coercion(schema)
         self.is_text = "string" in types and not types & {"array", "object", "integer", "number", "boolean"}
         self.takes_one = bool(types - {"array", "object", "null"})
         self.takes_list = "array" in types and len(types) < _TOO_VAGUE
         self.takes_members = "object" in types and len(types) < _TOO_VAGUE
-        holder = _holder(node)
-        value = holder.value if isinstance(holder.value, Mapping) else {}
-        self.members: dict[str, Coerce] = {
-            name: self._of(holder.child("properties", name)) for name in value.get("properties", {})
+        members = members_of(parts)
+        self.members = {name: self._of(nodes) for name, nodes in members.items()}
+        self._nested = {
+            name: nodes[0] for name, nodes in members.items() if types_of(nodes[0]) <= {"object", "array", "null"}
         }
-        self.nested = {
-            name: _Shape(schema.compile_node(holder.child("properties", name)))
-            for name in value.get("properties", {})
-            if types_of(holder.child("properties", name)) <= {"object", "array", "null"}
-        }
-        self.other: Coerce = (
-            self._of(holder.child("additionalProperties"))
-            if isinstance(value.get("additionalProperties"), Mapping)
-            else str
-        )
-        self.takes_others = value.get("additionalProperties", not self.members) is not False
-        self.first = [self._of(holder.child("prefixItems", i)) for i in range(len(value.get("prefixItems", ())))]
-        self.item: Coerce = self._of(holder.child("items")) if isinstance(value.get("items"), Mapping) else str
+        self._shapes: dict[str, _Shape] = {}
+        self._patterns = [
+            (
+                schema.part(part, {"pattern": pattern}),
+                self._of([part.child("patternProperties", pattern)]),
+            )
+            for part in parts
+            for pattern in part.value.get("patternProperties", {})
+        ]
+        self._other = self._of(subschemas(parts, "additionalProperties", "unevaluatedProperties"))
+        others = said(parts, "additionalProperties", "unevaluatedProperties") or [not members and not self._patterns]
+        self._takes_others = any(other is not False for other in others)
+        self._first = self._of_prefix(parts)
+        self._item = self._of(subschemas(parts, "items", "unevaluatedItems"))
+        self.ways = max(map(len, (self._item, self._other, *self._first, *self.members.values())))
 
-    def _of(self, node: Any) -> Coerce:
-        return compile_coercion(self.schema.compile_node(node))
+    def _of(self, nodes: Sequence["Node"]) -> Sequence[Coerce]:
+        return [compile_coercion(self.schema.compile_node(node)) for node in nodes] or [str]
+
+    def _of_prefix(self, parts: Sequence["Node"]) -> Sequence[Sequence[Coerce]]:
+        listed: list[list[Node]] = []
+        for part in parts:
+            for index in range(len(part.value.get("prefixItems", ()))):
+                listed += [[]] if index == len(listed) else []
+                listed[index].append(part.child("prefixItems", index))
+        return [self._of(narrowest(nodes)) for nodes in listed]
+
+    def admits(self, name: str) -> bool:
+        """Whether the object may have a member of this name."""
+        return name in self.members or self._takes_others or any(named.is_valid(name) for named, _ in self._patterns)
+
+    def nested(self, name: str) -> "_Shape | None":
+        """The shape of a member that is an object or a list; made when it is met, for schemas may be recursive."""
+        if name in self._nested and name not in self._shapes:
+            self._shapes[name] = _Shape(self.schema.compile_node(self._nested[name]))
+        return self._shapes.get(name)
 
     def one(self, text: str) -> Any:
         return self.coerce(text)
 
-    def list(self, texts: Sequence[str]) -> list[Any]:
-        return [(self.first[i] if i < len(self.first) else self.item)(text) for i, text in enumerate(texts)]
+    def item(self, text: str) -> Any:
+        return self._item[0](text)
 
-    def object(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
-        return {name: self.members.get(name, self.other)(text) for name, text in pairs}
+    def list(self, texts: Sequence[str]) -> Any:
+        return self.whole(
+            lambda way: [
+                _way(self._first[i] if i < len(self._first) else self._item, way)(text) for i, text in enumerate(texts)
+            ]
+        )
+
+    def member(self, name: str, text: str, way: int = 0) -> Any:
+        """A member's value; where branches of the schema differ on it, `way` says by which it is read."""
+        if (coercions := self.members.get(name)) is None:
+            coercions = next((coerce for named, coerce in self._patterns if named.is_valid(name)), self._other)
+        return _way(coercions, way)(text)
+
+    def object(self, pairs: Sequence[tuple[str, str]]) -> Any:
+        return self.whole(lambda way: {name: self.member(name, text, way) for name, text in pairs})
+
+    def whole(self, read: Callable[[int], Any]) -> Any:
+        """A value read in the first of the ways that the schema takes, else in the first of all."""
+        first = read(0)
+        if first is MISSING or self.ways == 1 or self.schema.is_valid(first):
+            return first
+        others = (read(way) for way in range(1, self.ways))
+        return next((value for value in others if self.schema.is_valid(value)), first)
 
     def best(self, *candidates: Callable[[], Any]) -> Any:
         """The first candidate that the schema takes, else the first that can be read at all."""
@@ -197,15 +239,8 @@ _TOO_VAGUE: Final = 6
 """A schema that admits this many types says nothing of how to read a text: the text is the value."""
 
 
-def _holder(node: Any) -> Any:
-    """Where `items` and `properties` of a schema stand: in it, or in the one branch of a nullable union."""
-    for keyword in ("anyOf", "oneOf", "allOf"):
-        branches = node.value.get(keyword) if isinstance(node.value, Mapping) else None
-        for index in range(len(branches or ())):
-            branch = node.child(keyword, index).target()
-            if isinstance(branch.value, Mapping) and branch.value.keys() & {"items", "properties", "prefixItems"}:
-                return branch
-    return node
+def _way(coercions: Sequence[Coerce], way: int) -> Coerce:
+    return coercions[min(way, len(coercions) - 1)]
 
 
 def _compile_split(
@@ -254,15 +289,9 @@ def _compile_form(name: str, location: str, style: str, explode: bool, shape: _S
     """The styles `form`, `spaceDelimited`, `pipeDelimited` and `deepObject`: the parameter may be several pairs."""
     source = _SOURCES[location](name)
     pairs = _PAIRS[location]
-    separators = {"spaceDelimited": ("%20", "+", " "), "pipeDelimited": ("|", "%7C", "%7c")}.get(style, (",",))
 
     def pieces(texts: Sequence[str]) -> list[str]:
-        if explode and style == "form":
-            return [decoded(text) for text in texts]
-        text = texts[-1]
-        for separator in separators[1:]:
-            text = text.replace(separator, separators[0])
-        return [decoded(piece) for piece in text.split(separators[0])] if text else []
+        return _pieces(texts, style, explode)
 
     def of_list(raw: Raw) -> Any:
         texts = source(raw)
@@ -270,12 +299,12 @@ def _compile_form(name: str, location: str, style: str, explode: bool, shape: _S
 
     def of_members(raw: Raw) -> Any:
         if style == "deepObject":
-            return _deep(name, raw.query, shape)
+            return shape.whole(lambda way: _deep(name, raw.query, shape, way))
         if explode and style == "form":
             found = [
                 (key, decoded(value))
                 for key, value in pairs(raw)
-                if key in shape.members or (shape.takes_others and key not in declared)
+                if key in shape.members or (key not in declared and shape.admits(key))
             ]
             return shape.object(found) if found else MISSING
         texts = source(raw)
@@ -285,6 +314,8 @@ def _compile_form(name: str, location: str, style: str, explode: bool, shape: _S
         texts = source(raw)
         return shape.one(decoded(texts[-1])) if texts else MISSING
 
+    if style == "deepObject":
+        return of_members  # whether or not the schema says that it is an object
     readers: list[Read] = []
     if shape.takes_members:
         readers.append(of_members)
@@ -300,6 +331,17 @@ def _compile_form(name: str, location: str, style: str, explode: bool, shape: _S
         return shape.best(*[_bound(reader, raw) for reader in present]) if present else MISSING
 
     return read
+
+
+def _pieces(texts: Sequence[str], style: str, explode: bool) -> list[str]:
+    if explode and style == "form":
+        return [decoded(text) for text in texts]
+    first, *others = {"spaceDelimited": ("%20", "+", " "), "pipeDelimited": ("|", "%7C", "%7c")}.get(style, (",",))
+    # An exploded list is one pair an item in these styles too, as the first OpenAPI 3.0 defined `explode`.
+    text = first.join(texts) if explode else texts[-1]
+    for separator in others:
+        text = text.replace(separator, first)
+    return [decoded(piece) for piece in text.split(first)] if text else []
 
 
 def _is_present(reader: Read, raw: Raw) -> bool:
@@ -325,7 +367,7 @@ def _alternating(pieces: Sequence[str]) -> list[tuple[str, str]]:
     return list(pairwise(pieces))[::2]
 
 
-def _deep(name: str, pairs: Pairs, shape: _Shape) -> Any:
+def _deep(name: str, pairs: Pairs, shape: _Shape, way: int) -> Any:
     """`name[a]=1&name[b][c]=2` (deepObject; deeper levels are ours, the specification leaves them open)."""
     found: dict[str, Any] = {}
     prefix = f"{name}["
@@ -337,21 +379,21 @@ def _deep(name: str, pairs: Pairs, shape: _Shape) -> Any:
         steps = key[len(prefix) : -1].split("][")
         if len(steps) > json_text.MAX_DEPTH:
             raise Malformed(f"Input is nested deeper than {json_text.MAX_DEPTH} levels")
-        _place(found, steps, decoded(text), shape)
+        _place(found, steps, decoded(text), shape, way)
     return found or MISSING
 
 
-def _place(found: dict[str, Any], steps: Sequence[str], text: str, shape: _Shape) -> None:
+def _place(found: dict[str, Any], steps: Sequence[str], text: str, shape: _Shape, way: int) -> None:
     name, *rest = steps
-    inner = shape.nested.get(name)
+    inner = shape.nested(name)
     if inner is not None and inner.takes_list and rest in ([], [""]):
         found.setdefault(name, []).append(inner.item(text))
     elif rest:
         below = found.setdefault(name, {})
         if not isinstance(below, dict):
             raise Malformed(f"Input has both a value and members for {name}")
-        _place(below, rest, text, inner or shape)
+        _place(below, rest, text, inner or shape, way)
     else:
         if name in found:
             raise Malformed(f"Input has {name} twice")
-        found[name] = shape.members.get(name, shape.other)(text)
+        found[name] = shape.member(name, text, way)

@@ -617,6 +617,49 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
             refused(None, (at("name"), "string_too_short"), send={"data": {"name": "a"}}),
         ],
     ),
+    "form of branches": (
+        [
+            (
+                "add",
+                f"{POST}/requestBody/content/application~1x-www-form-urlencoded",
+                {
+                    "schema": {
+                        "type": "object",
+                        "oneOf": [
+                            {"required": ["a"], "properties": {"a": {"type": "integer"}}},
+                            {"required": ["b"], "properties": {"b": {"type": "boolean"}}},
+                        ],
+                        "properties": {"name": {"type": "string"}, "scopes": {"default": []}},
+                        "additionalProperties": True,
+                    }
+                },
+            )
+        ],
+        [
+            ok(send={"data": {"name": "key", "b": "true"}}),
+            ok(send={"data": {"name": "key", "a": "1"}}),
+            Seen(422, send={"data": {"name": "key", "a": "x"}}),
+        ],
+    ),
+    "form with further members": (
+        [
+            (
+                "add",
+                f"{POST}/requestBody/content/application~1x-www-form-urlencoded",
+                {
+                    "schema": {
+                        "type": "object",
+                        "properties": {"name": {"type": "string"}, "env": {"type": "string"}},
+                        "additionalProperties": {"type": "integer"},
+                    }
+                },
+            )
+        ],
+        [
+            ok(send={"data": {"name": "key", "env": "test", "more": "5"}}),
+            refused(None, (at("more"), "int_parsing"), send={"data": {"name": "key", "more": "x"}}),
+        ],
+    ),
     "a multipart form": (
         [
             (

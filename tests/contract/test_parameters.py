@@ -48,6 +48,9 @@ TABLE: list[tuple[str, str, bool, Any, str, Any]] = [
     ("query", "pipeDelimited", False, COLOURS, "color=blue|black|brown", LIST),
     ("query", "pipeDelimited", False, COLOURS, "color=blue%7Cblack%7Cbrown", LIST),
     ("query", "pipeDelimited", False, RGB, "color=R%7C100%7CG%7C200%7CB%7C150", MEMBERS),
+    ("query", "spaceDelimited", True, COLOURS, "color=blue&color=black&color=brown", LIST),
+    ("query", "pipeDelimited", True, COLOURS, "color=blue&color=black&color=brown", LIST),
+    ("query", "pipeDelimited", True, COLOURS, "color=blue|black|brown", LIST),
     ("query", "deepObject", True, RGB, "color[R]=100&color[G]=200&color[B]=150", MEMBERS),
     ("header", "simple", False, {"type": "number"}, "1.5", 1.5),
     ("header", "simple", False, COLOURS, "blue, black,brown", LIST),
@@ -128,3 +131,75 @@ def test_absent(tmp_path: Path) -> None:
     taken = [parameter.take(Raw(), findings) for parameter in contract.operations["op"].parameters]
     assert taken == [MISSING, 3, MISSING]
     assert [(error.loc, error.type) for error in findings.named()] == [(("query", "a"), "missing")]
+
+
+NUMBERED = {"type": "object", "properties": {"a": {"type": "integer"}}}
+COMPOSED: dict[str, tuple[dict[str, Any], str, Any]] = {
+    "allOf": (
+        {"allOf": [NUMBERED, {"properties": {"b": {"type": "boolean"}}}]},
+        "c[a]=1&c[b]=true",
+        {"a": 1, "b": True},
+    ),
+    "beside properties": ({**NUMBERED, "allOf": [{"properties": {"b": {"type": "number"}}}]}, "c[b]=1.5", {"b": 1.5}),
+    "beside $ref": (
+        {"$ref": "#/components/schemas/Node", "properties": {"x": {"type": "boolean"}}},
+        "c[number]=1&c[x]=true",
+        {"number": 1, "x": True},
+    ),
+    "the second of oneOf": (
+        {"oneOf": [{**NUMBERED, "required": ["a"]}, {"required": ["b"], "properties": {"b": {"type": "integer"}}}]},
+        "c[b]=2",
+        {"b": 2},
+    ),
+    "branches that differ": (
+        {
+            "type": "object",
+            "oneOf": [
+                {"properties": {"kind": {"const": "number"}, "value": {"type": "integer"}}},
+                {"properties": {"kind": {"const": "text"}, "value": {"type": "string"}}},
+            ],
+        },
+        "c[kind]=text&c[value]=5",
+        {"kind": "text", "value": "5"},
+    ),
+    "then": (
+        {**NUMBERED, "if": {"required": ["a"]}, "then": {"properties": {"b": {"type": "integer"}}}},
+        "c[a]=1&c[b]=2",
+        {"a": 1, "b": 2},
+    ),
+    "patternProperties": ({"type": "object", "patternProperties": {"^n": {"type": "integer"}}}, "c[n1]=1", {"n1": 1}),
+    "unevaluatedProperties": (
+        {**NUMBERED, "unevaluatedProperties": {"type": "boolean"}},
+        "c[z]=false",
+        {"z": False},
+    ),
+    "a recursive schema": (
+        {"$ref": "#/components/schemas/Node"},
+        "c[number]=1&c[below][below][number]=3",
+        {"number": 1, "below": {"below": {"number": 3}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("row", COMPOSED)
+def test_members_are_read_by_all_that_judges_the_object(tmp_path: Path, row: str) -> None:
+    """A member of an object is read as its type wherever the schema says it: in a branch, beside `$ref`, below."""
+    schema, text, value = COMPOSED[row]
+    node = {
+        "type": "object",
+        "properties": {"number": {"type": "integer"}, "below": {"$ref": "#/components/schemas/Node"}},
+    }
+    described = {"name": "c", "in": "query", "style": "deepObject", "explode": True, "schema": schema}
+    document = {**operation_with(parameters=[described]), "components": {"schemas": {"Node": node}}}
+    (parameter,) = compiled(tmp_path, document).operations["op"].parameters
+    findings = Findings()
+    assert parameter.take(Raw(query=pairs_of(text)), findings) == value, text
+
+
+@pytest.mark.parametrize("keyword", ["items", "unevaluatedItems"])
+def test_items_are_read_by_all_that_judges_the_list(tmp_path: Path, keyword: str) -> None:
+    """An item of a list is read as its type, also where `allOf` says more of items, or says them unevaluated."""
+    schema = {"type": "array", "allOf": [{keyword: {"minimum": 2}}], keyword: {"type": "integer"}}
+    document = operation_with(parameters=[{"name": "c", "in": "query", "schema": schema}])
+    (parameter,) = compiled(tmp_path, document).operations["op"].parameters
+    assert parameter.take(Raw(query=pairs_of("c=2&c=3")), Findings()) == [2, 3]
