@@ -10,7 +10,7 @@ from typing import Any, Final
 from contract import json_text
 from contract.binding import BODY, REQUEST, Answer, Bound
 from contract.defaults import default_of
-from contract.media import MediaType, essence, without_bytes
+from contract.media import MediaType, essence, is_written_out, without_bytes
 from contract.operation import ResponseHeader
 from contract.problem import InternalServerError, NotImplementedYet
 from contract.request import KEY, Receive, Request, Scope, Send
@@ -200,7 +200,7 @@ def _text_of(plan: _Plan, bound: Bound, answer: Answer) -> bytes:
         return b""
     value = answer.body
     schema = plan.schema
-    if schema is not None:
+    if schema is not None and (plan.is_json or not is_written_out(value, schema)):
         if schema.project is not None:
             value = schema.project(value)
         judged = value if plan.is_json else without_bytes(value)

@@ -11,7 +11,7 @@ from contract.bundle import bundle
 from contract.composing import Found, Judge, Leaves, composed, drawn, said_by
 from contract.document import PointerToNowhere
 from contract.edges import Edges
-from contract.media import MediaType
+from contract.media import MediaType, is_written_out
 from contract.operation import Contract, Response, ResponseHeader
 from contract.samples import samples
 from contract.schema import Schema
@@ -43,6 +43,8 @@ class Examples:
         for value in self._of_entry(entry):
             if entry.schema is None or _admits(entry.schema, value):
                 return True, deepcopy(value)
+            if not entry.is_json and is_written_out(value, entry.schema):
+                return True, value
         if entry.schema is None:
             return True, {}
         return self.of_schema(entry.schema)

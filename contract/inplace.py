@@ -50,7 +50,7 @@ def said(parts: list["Node"], *keywords: str) -> list[Any]:
 
 
 def narrowest(nodes: list["Node"]) -> list["Node"]:
-    """At most `MAX_WAYS` schemas of one value; those first that admit the fewest types: they tell how a text is meant."""
+    """At most `MAX_WAYS` schemas of one value; those first that admit the fewest types: they tell what a text means."""
     return sorted(nodes, key=lambda node: len(types_of(node)))[:MAX_WAYS] if len(nodes) > 1 else nodes
 
 

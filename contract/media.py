@@ -131,6 +131,14 @@ def without_bytes(value: Any) -> Any:
     return value
 
 
+def is_written_out(value: Any, schema: "Schema") -> bool:
+    """Whether a value, of a media type that is not JSON, is an object's or a list's very text (OpenAPI 3.1 §4.8.19.1).
+
+    What its schema says of members and items can then not be judged.
+    """
+    return isinstance(value, str | bytes) and types_of(schema.node) <= {"object", "array", "null"}
+
+
 def _loads_of(*, distinct: bool) -> Loads:
     return json_text.loads_for_distinct if distinct else json_text.loads
 

@@ -264,6 +264,22 @@ TODOS = document_with(
                 }
             }
         },
+        "/written": {
+            "get": {
+                "responses": {
+                    "200": {
+                        "description": "As texts that JSON has no form for",
+                        "content": {
+                            "application/xml": {"schema": {"type": "object"}, "example": "<todo><id>1</id></todo>"},
+                            "text/csv": {
+                                "schema": {"type": "array", "items": {"type": "object"}},
+                                "examples": {"two": {"value": "id,text\n1,one\n"}},
+                            },
+                        },
+                    }
+                }
+            }
+        },
         "/digest": {
             "get": {"security": [{"digest": []}, {"token": []}], "responses": {"200": {"description": "Known"}}}
         },
@@ -303,6 +319,13 @@ def test_xml_answers(todos: httpx.Client) -> None:
     assert answer.headers["Content-Type"] == "application/xml"
     assert answer.text == "<todo><id>1</id><tags>a</tags><tags>b&lt;</tags></todo>"
     assert todos.get("/xml", headers={"Accept": "application/json"}).json() == {}
+
+
+def test_an_example_that_is_the_very_text_is_answered_as_it_is(todos: httpx.Client) -> None:
+    """An object's example may be written as its media type writes it (OpenAPI 3.1 §4.8.19.1): that text is sent."""
+    assert todos.get("/written").text == "<todo><id>1</id></todo>"
+    assert todos.get("/written", headers={"Accept": "text/csv"}).text == "id,text\n1,one\n"
+    assert todos.get("/written", params={"__example": "two"}, headers={"Accept": "text/csv"}).status_code == 200
 
 
 def test_a_challenge_names_its_scheme(todos: httpx.Client) -> None:
