@@ -101,7 +101,7 @@ class Declarations:
             return
         # Names with two underscores in front are mangled in a class: ruff knows that.
         is_flagged = all(_is_a_name(member) and not member.startswith("__") for member in lines)
-        noqa = "  # noqa: UP013 (a name would mean something else in a class)" if is_flagged else ""
+        noqa = "  # noqa: UP013, RUF100 (a name would mean something else in a class)" if is_flagged else ""
         entries = [f"        {text_of(member)}: {text}," for member, text in lines.items()]
         self.texts[name] = "\n".join([f"{name} = TypedDict({noqa}", f'    "{name}",', "    {", *entries, "    },", ")"])
 
@@ -241,7 +241,7 @@ def _declarations_in(type_: Type) -> Iterator[Declaration]:
 
 
 def _members(lines: dict[str, str]) -> list[str]:
-    noted = {name: "  # noqa: E741 (as the document has it)" for name in lines if name in _AMBIGUOUS}
+    noted = {name: "  # noqa: E741, RUF100 (as the document has it)" for name in lines if name in _AMBIGUOUS}
     return [f"    {member}: {text}{noted.get(member, '')}" for member, text in lines.items()]
 
 
