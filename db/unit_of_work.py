@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Protocol, cast
 
@@ -39,7 +40,7 @@ class Engine(Encoder, Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Let its connections go; no batch is under way."""
+        """Let its connections go; a batch still under way is one that nobody waits for."""
         ...
 
 
@@ -113,11 +114,13 @@ class UnitOfWork:
         return cast("Caller | None", await self._enqueue(token, None))
 
     async def aclose(self) -> None:
-        """Finish what was accepted, refuse anything more."""
+        """Finish what was accepted, refuse anything more; no later than the last request's deadline."""
         self._closed = True
         if self._waiting or self._under_way:
             self._idle = asyncio.Event()
-            await self._idle.wait()
+            # After that nobody waits for it, and what the engine is stuck in may never end.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), self._deadline)
         for timer in (self._alarm, self._detour):
             if timer is not None:
                 timer.cancel()

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from select import select
@@ -462,6 +462,21 @@ def test_the_end_is_orderly(tmp_path: Path, workers: str, number: signal.Signals
             assert [one.result().status_code for one in asked] == [201] * 8
         assert serving.running.process.wait(30) == 0
     assert len(serving.kept()) == 10
+
+
+def test_a_writing_process_that_hangs_does_not_keep_the_end_off(tmp_path: Path) -> None:
+    """Where the writing process stands still, SIGTERM still ends the service, exit 0, and takes that process along."""
+    with served(tmp_path, "--deadline", DEADLINE) as serving:
+        serving.key()
+        writer = writer_of(serving.running.process.pid)
+        os.kill(writer, signal.SIGSTOP)
+        try:
+            assert serving.post(BODY).status_code == 503
+            assert serving.running.stop() == 0
+            assert not Path(f"/proc/{writer}").exists()
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(writer, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
