@@ -2,7 +2,8 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,8 @@ import typer
 
 from db.errors import InvalidDatabaseURL
 from db.url import parse
-from imtegrate.settings import REPEATABLE, SETTINGS
+from imtegrate.escaping import discreet
+from imtegrate.settings import REPEATABLE, SETTINGS, SWITCHES
 
 FILE_NAME: Final = "imtegrate.toml"
 FILE_VARIABLE: Final = "IMTEGRATE_CONFIG"
@@ -84,6 +86,9 @@ def _read_toml(path: Path) -> dict[str, Given]:
             continue
         if isinstance(value, dict | list):
             raise InvalidConfiguration(f"{path}: {key!r} is one value, no table and no array")
+        if isinstance(value, bool) and name not in SWITCHES:
+            # The command line would take it for 1 or 0.
+            raise InvalidConfiguration(f"{path}: {key!r} is neither true nor false")
         given[name] = Given([value] if name in REPEATABLE else value, str(path))
     return given
 
@@ -104,3 +109,21 @@ def apply(context: typer.Context) -> None:
         InvalidConfiguration: with the place and the mend.
     """
     context.default_map = as_defaults(context.command, read_configuration())
+
+
+@contextmanager
+def told_with_its_file() -> Iterator[None]:
+    """Name the file of a value that an option does not take: what was typed is not at fault, nor is the environment.
+
+    Raises:
+        InvalidConfiguration: with the file, the setting, and what is wrong.
+    """
+    try:
+        yield
+    except typer.BadParameter as error:
+        name = error.param.name if error.param is not None else None
+        source = error.ctx.get_parameter_source(name) if error.ctx is not None and name is not None else None
+        if name is None or source is None or source.name != "DEFAULT_MAP":
+            raise
+        given = read_configuration()[name]
+        raise InvalidConfiguration(f"{given.source}: {name!r}: {discreet(error.message)}") from None

@@ -7,7 +7,8 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from imtegrate.console import ended_if_unwritten
+from imtegrate.configuration import told_with_its_file
+from imtegrate.console import clear_errors, ended_if_unwritten
 from imtegrate.escaping import discreet
 
 _UsageError: Final[Any] = typer.BadParameter.__base__
@@ -23,8 +24,8 @@ class DiscreetGroup(TyperGroup):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
-        """Run the command, which reads its own arguments first."""
-        with _discreet(), ended_if_unwritten():
+        """Run the command, which reads its own arguments first, and takes from files what they do not say."""
+        with clear_errors(), _discreet(), told_with_its_file(), ended_if_unwritten():
             return super().invoke(ctx)
 
 

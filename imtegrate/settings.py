@@ -158,6 +158,9 @@ class ServiceSettings:
 REPEATABLE: Final = frozenset({"cors_origin", "trusted_proxy"})
 """Settings of which there may be several: an array in the file, words in the environment."""
 
+SWITCHES: Final = frozenset({"access_log"})
+"""Settings that are true or false."""
+
 SETTINGS: Final = tuple(each.name for each in fields(ServiceSettings) if each.name != "development")
 """The name of every setting, in the order of `--help`."""
 

@@ -140,6 +140,7 @@ def test_a_file_of_nonsense_is_told(tmp_path: Path) -> None:
         ("port = ", "imtegrate.toml: Invalid value"),
         ("prot = 1", "imtegrate.toml: 'prot' is no setting: there are spec, host, port"),
         ("port = [1]", "imtegrate.toml: 'port' is one value"),
+        ("port = true", "imtegrate.toml: 'port' is neither true nor false"),
     ):
         (tmp_path / "imtegrate.toml").write_text(text)
         done = imtegrate("keys", "list", cwd=tmp_path)
@@ -147,3 +148,24 @@ def test_a_file_of_nonsense_is_told(tmp_path: Path) -> None:
         assert done.stderr.startswith(f"imtegrate: {told}")
         assert done.stderr.count("\n") == 1
     assert not (tmp_path / "imtegrate.db").exists()
+
+
+def test_a_value_of_a_file_that_is_none_is_told_with_the_file(tmp_path: Path) -> None:
+    """A value that its setting does not take is told with the file it stands in, not as an option or a variable."""
+    for text, name in (
+        ('port = "abc"', "port"),
+        ("port = 90000", "port"),
+        ("workers = 2.5", "workers"),
+        ('access-log = "maybe"', "access_log"),
+        ('trusted-proxy = ["10.0.0.0/8", "x"]', "trusted_proxy"),
+        ('rate-limit-key = "often"', "rate_limit_key"),
+    ):
+        (tmp_path / "other.toml").write_text(text)
+        for command in ("settings", "serve"):
+            done = imtegrate(command, cwd=tmp_path, env={"IMTEGRATE_CONFIG": "other.toml"})
+            assert (done.returncode, done.stdout) == (1, "")
+            assert done.stderr.startswith(f"imtegrate: other.toml: {name!r}: ")
+            assert done.stderr.count("\n") == 1
+    done = imtegrate("settings", cwd=tmp_path, env={"IMTEGRATE_CONFIG": "other.toml", "IMTEGRATE_RATE_LIMIT_KEY": "x"})
+    assert done.returncode == 2
+    assert "IMTEGRATE_RATE_LIMIT_KEY" in done.stderr
