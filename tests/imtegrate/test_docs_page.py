@@ -325,3 +325,20 @@ def test_it_shows_what_keeps_an_edit_out(driver: Chrome, edited: Edited) -> None
         page.screenshot("docs-broken.png")
         edited.edit([("replace", f"{NAME}/maxLength", 9)])
         page.wait_for("#news", "what callers notice")
+
+
+def test_a_narrow_screen_shows_it_whole(driver: Chrome, tmp_path: Path) -> None:
+    """At 320 pixels a key is made, and nothing stands beside the screen, be the title one long word (WCAG 1.4.10)."""
+    document = patched(json.loads(DOCUMENT.read_text()), [("replace", "/info/title", "Keys" * 40)])
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    narrow = {"width": 320, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    try:
+        with running("dev", cwd=tmp_path) as service, opened(driver, service.url) as page:
+            status, _ = page.make_key('{"name": "narrow"}')
+            page.screenshot("docs-narrow.png")
+            assert status == "201"
+            root = driver.find_element(By.CSS_SELECTOR, "html")
+            assert root.get_property("scrollWidth") == root.get_property("clientWidth")
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
