@@ -10,7 +10,8 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8000
 
 SPEC: Final = typer.Option(
-    help="The OpenAPI document. Default: ./openapi.json where there is one, else the installed one."
+    envvar="IMTEGRATE_SPEC",
+    help="The OpenAPI document. Default: ./openapi.json where there is one, else the installed one.",
 )
 Spec = Annotated[Path | None, SPEC]
 Host = Annotated[str, typer.Option(envvar="IMTEGRATE_HOST", help="The address to listen on.")]

@@ -80,6 +80,16 @@ def test_the_environment_sets(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.glob("*.db")} == {"by-environment.db"}
 
 
+def test_the_environment_names_the_document(tmp_path: Path) -> None:
+    """`IMTEGRATE_SPEC` is the document of every command that takes `--spec`, whatever lies in the working folder."""
+    (tmp_path / "openapi.json").write_text("{}")
+    (tmp_path / "other.json").write_bytes(DOCUMENT.read_bytes())
+    env = {"IMTEGRATE_SPEC": "other.json"}
+    assert settings_of(tmp_path, env=env)["spec"] == ("other.json", "environment")
+    assert imtegrate("check", cwd=tmp_path, env=env).stderr == "other.json: no faults\n"
+    assert imtegrate("check", "--spec", "openapi.json", cwd=tmp_path, env=env).returncode == 1
+
+
 def test_the_document_in_the_folder_is_the_default(tmp_path: Path) -> None:
     """Where there is an `openapi.json` in the working folder, it is what is served."""
     document = json.loads(DOCUMENT.read_bytes())
