@@ -48,7 +48,8 @@ async def back_up(url: str, file: Path, *, force: bool = False, progress: Progre
             await check_source(url)
             await asyncio.to_thread(_copy_pages, source.path, unfinished)
         else:
-            await copy(url, f"sqlite:///{quote(str(unfinished))}", progress)
+            place = quote(str(unfinished), errors="surrogateescape")
+            await copy(url, f"sqlite:///{place}", progress)
         size = await asyncio.to_thread(_finish, unfinished)
         _put_in_place(unfinished, file, force=force)
     finally:

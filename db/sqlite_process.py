@@ -103,8 +103,10 @@ def connect(path: str, patience: float) -> sqlite3.Connection:
     Raises:
         sqlite3.Error: it cannot be opened, or a lock outlasted our patience.
     """
+    # Its name may be any bytes (PEP 383).
+    name = quote(path, errors="surrogateescape")
     connection = sqlite3.connect(
-        f"file:{quote(path)}?mode=rw", uri=True, timeout=patience, isolation_level=None, check_same_thread=False
+        f"file:{name}?mode=rw", uri=True, timeout=patience, isolation_level=None, check_same_thread=False
     )
     try:
         connection.execute("PRAGMA journal_mode = WAL")

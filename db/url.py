@@ -96,7 +96,7 @@ def _sqlite(url: str, split: SplitResult) -> SQLiteURL:
         raise InvalidDatabaseURL("a SQLite URL has three slashes, four before an absolute path: sqlite:///file.db")
     if split.query or split.fragment:
         raise InvalidDatabaseURL("a SQLite URL takes no options: write %3F for a question mark in the file's name")
-    name = unquote(split.path.removeprefix("/"))
+    name = unquote(split.path.removeprefix("/"), errors="surrogateescape")
     if not name or name.startswith((":memory:", "file:")) or "\0" in name:
         raise InvalidDatabaseURL("a SQLite URL names a file: sqlite:///file.db")
     # The working directory may change later, the database must not.

@@ -128,8 +128,12 @@ def print_line(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on stdout, and nothing else."""
-    print_line(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """One JSON value on stdout, and nothing else.
+
+    A lone surrogate, as Python has for each byte of a file's name that is not UTF-8 (PEP 383), is escaped as JSON does.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    print_line(text.encode(errors="backslashreplace").decode())
 
 
 def warn_of_secret() -> None:

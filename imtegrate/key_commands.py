@@ -22,7 +22,7 @@ from imtegrate.administration import (
 )
 from imtegrate.console import cell, print_json, print_line, print_members, print_secret, print_table, told_if_unwritten
 from imtegrate.moments import ahead, duration
-from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL
+from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL, check_text
 from imtegrate.transaction import in_transaction
 
 keys = typer.Typer(help="API keys of every organisation.", no_args_is_help=True, rich_markup_mode=None)
@@ -56,6 +56,8 @@ def keys_create(
     """
     if not name:
         raise typer.BadParameter("a key needs a name", param_hint="--name")
+    check_text([name], "--name")
+    check_text(scope or [], "--scope")
     made = in_transaction(database_url, create_key(org, name, scope or [], env.value, ahead(expires, "--expires")))
     print_secret(made, as_json=as_json)
 

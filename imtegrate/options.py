@@ -1,5 +1,6 @@
 """Options that several commands take, each said once."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -25,3 +26,18 @@ DatabaseURL = Annotated[
     ),
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print one JSON value, and nothing else.")]
+
+
+def check_text(texts: Iterable[str], hint: str) -> None:
+    """Let only text into what is kept: an argument may be any bytes (PEP 383), a JSON string of ours never is.
+
+    Args:
+        texts: what was given.
+        hint: the name of the parameter.
+
+    Raises:
+        typer.BadParameter: one is not UTF-8.
+    """
+    for text in texts:
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise typer.BadParameter("not UTF-8: see the encoding of your terminal", param_hint=hint)

@@ -5,7 +5,7 @@ import typer
 from db import list_organisations
 from imtegrate.administration import create_organisation_with_key, timestamp
 from imtegrate.console import print_json, print_secret, print_table
-from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL
+from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL, check_text
 from imtegrate.transaction import in_transaction
 
 orgs = typer.Typer(help="Organisations.", no_args_is_help=True, rich_markup_mode=None)
@@ -17,6 +17,9 @@ def orgs_create(name: str, *, as_json: AsJSON = False, database_url: DatabaseURL
 
     Example: imtegrate orgs create "Example Ltd" --json
     """
+    if not name:
+        raise typer.BadParameter("an organisation needs a name", param_hint="NAME")
+    check_text([name], "NAME")
     made = in_transaction(database_url, create_organisation_with_key(name))
     print_secret(made, as_json=as_json)
 

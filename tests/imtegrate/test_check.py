@@ -1,6 +1,7 @@
 """`imtegrate check`: every fault of a document, or none."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +122,11 @@ def test_no_structure_is_too_wrong(pointer: str, value: Any, tmp_path: Path) -> 
     for fault in with_positions(faults_of(path)):
         assert fault.line
         assert fault.mend
+
+
+def test_a_file_of_any_name_is_told_in_json(tmp_path: Path) -> None:
+    """`--json` is JSON in UTF-8, even of a file whose name is not."""
+    name = os.fsdecode(b"caf\xe9.json")
+    done = imtegrate("check", "--json", "--spec", name, cwd=tmp_path)
+    assert done.returncode == 1
+    assert json.loads(done.stdout.encode())[0]["file"] == str(tmp_path / name)

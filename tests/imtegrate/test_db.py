@@ -1,6 +1,8 @@
 """`imtegrate db`: upgrade, copy and backup."""
 
 import json
+import os
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -149,3 +151,20 @@ def test_a_backup_replaces_nothing_unless_told(tmp_path: Path) -> None:
     assert (tmp_path / "backup.db").read_text() == "precious"
     assert imtegrate("db", "backup", "backup.db", "--force", cwd=tmp_path).returncode == 0
     assert imtegrate("db", "backup", "imtegrate.db", "--force", cwd=tmp_path).returncode == 1
+
+
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_file_may_have_any_name(tmp_path: Path, escaped: bool) -> None:
+    """A SQLite file whose name is not UTF-8 is made, used and backed up, its bytes escaped in the URL or not."""
+    name = os.fsdecode(b"caf\xe9.db")
+    url = "sqlite:///caf%E9.db" if escaped else f"sqlite:///{name}"
+    made = create_organisation(url, tmp_path)
+    assert (tmp_path / name).exists()
+    with running("serve", "--database-url", url, cwd=tmp_path) as service, service.client() as client:
+        answer = client.post(KEYS, json={"name": "key"}, headers={"Authorization": f"Bearer {made['token']}"})
+        assert answer.status_code == 201
+    for command in (("upgrade",), ("backup", os.fsdecode(b"\xe9.bak"))):
+        done = imtegrate("db", *command, "--database-url", url, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(tmp_path / os.fsdecode(b"\xe9.bak"))) as backup:
+        assert backup.execute("SELECT count(*) FROM api_keys").fetchone() == (2,)

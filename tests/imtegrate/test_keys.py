@@ -1,6 +1,7 @@
 """`imtegrate keys create|list|show|rotate|revoke|verify`."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -152,3 +153,12 @@ def test_no_command_takes_a_token_as_an_argument(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert "Traceback" not in done.stderr
         assert token[17:] not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--name", "--scope"])
+def test_what_a_key_holds_is_text(tmp_path: Path, option: str) -> None:
+    """A key's name or scope that is not UTF-8 is a usage error, which names the option."""
+    named = () if option == "--name" else ("--name", "key")
+    done = imtegrate("keys", "create", "--org", "Example", *named, option, os.fsdecode(b"caf\xe9"), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option}: not UTF-8" in done.stderr

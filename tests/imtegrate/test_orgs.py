@@ -1,10 +1,13 @@
 """`imtegrate orgs create|list`: organisations, and the one time that a root key is shown."""
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
+
+import pytest
 
 from running import Serving, checksum_of, create_organisation, imtegrate
 
@@ -116,3 +119,12 @@ def test_an_organisation_has_to_be_one(serving: Serving) -> None:
             assert (done.returncode, done.stdout) == (1, "")
             assert len(done.stderr.splitlines()) == 1
             assert reason in done.stderr
+
+
+@pytest.mark.parametrize("name", [b"", b"caf\xe9"])
+def test_a_name_is_text(tmp_path: Path, name: bytes) -> None:
+    """A name that is empty or not UTF-8 is a usage error, and no organisation is made: JSON is always text."""
+    done = imtegrate("orgs", "create", os.fsdecode(name), "--json", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "NAME" in done.stderr
+    assert json.loads(imtegrate("orgs", "list", "--json", cwd=tmp_path).stdout) == []
