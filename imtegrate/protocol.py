@@ -4,16 +4,14 @@ Whatever is refused here ends its connection: where the next request would begin
 """
 
 from asyncio import Transport, get_running_loop
-from collections import deque
 from http import HTTPStatus
 from math import inf
 from typing import Any, Final, cast
 
 import httptools
 import uvicorn
-from uvicorn._types import ASGI3Application, ASGIVersions, HTTPScope
+from uvicorn._types import ASGIVersions, HTTPScope
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 
 from contract import Problem
@@ -23,6 +21,7 @@ from contract.sending import REQUEST_ID_HEADER, STATUS
 from imtegrate.cycle import Cycle
 from imtegrate.gathering import Gathering, outbox_of
 from imtegrate.heads import Head, head_of
+from imtegrate.last_body import LastBody
 from imtegrate.limits import (
     MAX_FIELDS,
     MAX_HEAD,
@@ -37,6 +36,7 @@ from imtegrate.limits import (
 from imtegrate.refusals import REFUSALS, Refusals, id_for
 from imtegrate.sweeping import sweeper_of
 from imtegrate.targets import read_path, read_target
+from imtegrate.turns import Turns
 
 LINGER: Final = 2.0
 """Seconds in which a client that still sends can read why it was refused: closing at once would reset it."""
@@ -55,12 +55,8 @@ class Config(uvicorn.Config):
     limits = Limits()
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(Turns):
     """One connection."""
-
-    cycle: Cycle
-    """Of the request that came last; none before the first."""
-    pipeline: deque[tuple[Cycle, ASGI3Application]]  # type: ignore[assignment] # of our cycles
 
     def __init__(self, config: uvicorn.Config, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
@@ -68,9 +64,6 @@ class Protocol(HttpToolsProtocol):
         self._sweeper = sweeper_of(get_running_loop())
         self.deadline = inf
         """When `expire` is called, by the sweeper's clock."""
-        self._arriving = False
-        """Whether a request has begun and not ended."""
-        self._in_head = False
         self._has_head = False
         """Whether every header field of what is arriving is there, good or bad."""
         self._has_host = False
@@ -81,10 +74,6 @@ class Protocol(HttpToolsProtocol):
         self._stalled_size = 0
         """Bytes since a request or a piece of its body began."""
         self._packet_size = 0
-        self._ended = False
-        """Whether what comes is no longer read as requests."""
-        self._refusal: Problem | None = None
-        """What is to be said once the requests before it are answered."""
 
     # ---- the connection
 
@@ -95,8 +84,8 @@ class Protocol(HttpToolsProtocol):
         if len(self.connections) >= self._limits.max_connections:
             self.transport = gathering
             self.client = get_remote_addr(transport)
-            self._arriving = True  # a request is on its way, most likely
-            self._end(TooManyConnections())
+            self.arriving = True  # a request is on its way, most likely
+            self.end(TooManyConnections())
             return
         super().connection_made(gathering)
         self.deadline = self._sweeper.now + self._limits.request_timeout
@@ -110,18 +99,18 @@ class Protocol(HttpToolsProtocol):
         """Let go of a client that took too long."""
         cycle = self.cycle
         answering = cycle is not None and not cycle.response_complete
-        if self._ended:
+        if self.ended:
             self.transport.abort()
         elif self.flow.write_paused:
             # It does not read its answer.
             self.transport.abort()
-        elif self.flow.read_paused or (answering and (self._in_head or not cycle.more_body or cycle.response_started)):
+        elif self.flow.read_paused or (answering and (self.in_head or not cycle.more_body or cycle.response_started)):
             # It waits for us.
             self.deadline = self._sweeper.now + self._limits.request_timeout
-        elif self._in_head or answering:
-            self._refuse(RequestTimeout())
+        elif self.in_head or answering:
+            self.refuse(RequestTimeout())
         else:
-            self._ended = True
+            self.ended = True
             self.transport.close()
 
     def pause_writing(self) -> None:
@@ -132,37 +121,48 @@ class Protocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """It has caught up."""
         super().resume_writing()
-        self._settle()
+        self.settle()
 
     # ---- what comes
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
-        if self._ended:
+        if self.ended:
             return
         head = self._head
-        if head is not None and len(data) == head.size and not self._arriving and data.startswith(head.text):
+        if (
+            head is not None
+            and len(data) == head.size
+            and not self.arriving
+            and not self.unread
+            and data.startswith(head.text)
+        ):
             self._repeat(head, data)
             return
-        is_first = not self._arriving
+        self.receive(data)
+
+    def read(self, data: bytes) -> None:
+        """Read bytes as requests, all of them."""
+        is_first = not self.arriving
         self._begun = 0
         self._packet_size = len(data)
         self._stalled_size += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._decline(data[upgrade.args[0] :])
+            rest, self.unread = data[upgrade.args[0] :] + self.unread, b""
+            self._decline(rest)
         except httptools.HttpParserError as error:
-            if self._ended:
+            if self.ended:
                 return
             problem = error.__context__
-            self._refuse(problem if isinstance(problem, Problem) else BadRequest("Invalid HTTP request received."))
+            self.refuse(problem if isinstance(problem, Problem) else BadRequest("Invalid HTTP request received."))
         else:
-            if is_first and self._begun == 1 and not self._arriving:
+            if is_first and self._begun == 1 and not self.arriving:
                 self._head = head_of(data, self.cycle)
-            elif self._arriving and self._stalled_size > MAX_HEAD + self._packet_size:
-                is_target = self._in_head and not self.headers and len(self.url) > MAX_TARGET
-                self._refuse(URITooLong() if is_target else HeaderFieldsTooLarge())
+            elif self.arriving and self._stalled_size > MAX_HEAD + self._packet_size:
+                is_target = self.in_head and not self.headers and len(self.url) > MAX_TARGET
+                self.refuse(URITooLong() if is_target else HeaderFieldsTooLarge())
 
     def on_message_begin(self) -> None:
         """The first byte of a request is here."""
@@ -170,14 +170,14 @@ class Protocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self.headers = []
         self._begun += 1
-        self._arriving = self._in_head = True
+        self.arriving = self.in_head = True
         self._has_head = self._has_host = False
         self._stalled_size = self._packet_size
         self.deadline = self._sweeper.now + self._limits.request_timeout
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header field is whole. Trailer fields are passed over (RFC 9110 §6.5.1): they are no header fields."""
-        if not self._in_head:
+        if not self.in_head:
             return
         name = name.lower()
         if name in _FRAMING:
@@ -199,7 +199,7 @@ class Protocol(HttpToolsProtocol):
         if not self.url.startswith(b"/"):
             self.url, host = read_target(self.parser.get_method(), self.url)
             self.headers[:] = [(b"host", host), *(field for field in self.headers if field[0] != b"host")]
-        self._in_head = False
+        self.in_head = False
         self._begin()
 
     def on_body(self, body: bytes) -> None:
@@ -215,26 +215,12 @@ class Protocol(HttpToolsProtocol):
         if not cycle.response_complete:
             cycle.more_body = False
             cycle.message_event.set()
-        self._arriving = self._has_head = False
-        self._settle()
+        self.arriving = self._has_head = False
+        self.settle()
 
     def end_reading(self) -> None:
         """Take no more requests from now on."""
-        self._ended = True
-
-    def on_response_complete(self) -> None:
-        """A request is answered: on with the next one."""
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            cycle, app = self.pipeline.pop()
-            cycle.start(self.loop, app)
-        elif self._refusal is not None:
-            self._end(self._refusal)
-        else:
-            self._settle()
+        self.ended = True
 
     def _begin(self) -> None:
         """Have the application answer a request whose head is whole, once those before it are answered."""
@@ -276,13 +262,13 @@ class Protocol(HttpToolsProtocol):
         if len(data) > len(head.text):
             self.cycle.arrive(data[len(head.text) :])
         self.cycle.more_body = False
-        self._settle()
+        self.settle()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Set the deadline anew, where no request is arriving."""
-        if self._ended:
-            self.deadline = inf if self._refusal is not None else self.deadline
-        elif not self._arriving:
+        if self.ended:
+            self.deadline = inf if self.refusal is not None else self.deadline
+        elif not self.arriving:
             idle = self.cycle is None or self.cycle.response_complete
             self.deadline = self._sweeper.now + self._limits.keep_alive_timeout if idle else inf
 
@@ -305,22 +291,22 @@ class Protocol(HttpToolsProtocol):
         self.cycle.keep_alive = False
         framing = [b"%b: %b\r\n" % field for field in self.headers if field[0] in _LENGTHS]
         if not framing:
-            self._ended = True
+            self.ended = True
             return
-        self.cycle.more_body = self._arriving = True
+        self.cycle.more_body = self.arriving = True
         self.deadline = self._sweeper.now + self._limits.request_timeout
-        self.parser = httptools.HttpRequestParser(_Body(self))
+        self.parser = httptools.HttpRequestParser(LastBody(self))
         self.data_received(b"".join([b"POST / HTTP/1.1\r\nConnection: close\r\n", *framing, b"\r\n", rest]))
 
     # ---- refusals
 
-    def _refuse(self, problem: Problem) -> None:
+    def refuse(self, problem: Problem) -> None:
         """Answer what cannot be answered as a request, when its turn has come, and end the connection."""
-        self._ended = True
+        self.ended = True
         cycle = self.cycle
-        is_body = self._arriving and not self._in_head
+        is_body = self.arriving and not self.in_head
         if not is_body and (cycle is None or cycle.response_complete):
-            self._end(problem)
+            self.end(problem)
         elif not is_body:
             self._refuse_later(problem)
         elif self.pipeline and self.pipeline[0][0] is cycle:
@@ -328,7 +314,7 @@ class Protocol(HttpToolsProtocol):
             self._refuse_later(problem)
         elif cycle.response_started:
             # It has its answer; what is wrong came after.
-            self._end(None)
+            self.end(None)
         else:
             # The application has it in hand: its middleware counts and logs it, under the same id.
             scope = cast("dict[str, Any]", cycle.scope)
@@ -336,15 +322,16 @@ class Protocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
             self._say(problem, scope.setdefault(REQUEST_ID, id_for(self.headers)))
-            self._end(None)
+            self.end(None)
 
     def _refuse_later(self, problem: Problem) -> None:
         """Refuse once the requests before are answered (RFC 9112 §9.3.2)."""
-        self._refusal = problem
+        self.refusal = problem
         self.deadline = inf
 
-    def _end(self, problem: Problem | None) -> None:
-        self._ended = True
+    def end(self, problem: Problem | None) -> None:
+        """End the connection, with a word why where there is one."""
+        self.ended = True
         if problem is not None:
             request_id = id_for(self.headers if self._has_head else ())
             self._say(problem, request_id)
@@ -363,27 +350,12 @@ class Protocol(HttpToolsProtocol):
         """Whether the connection is to be closed only when the client has closed it, or `LINGER` is over."""
         self.deadline = self._sweeper.now + LINGER
         self.connections.discard(self)
-        lingers = (self._arriving or self._ended) and len(self._sweeper) <= self._limits.max_connections + SPARE
-        self._ended = True
+        lingers = (
+            not self.has_eof
+            and (self.arriving or self.ended)
+            and len(self._sweeper) <= self._limits.max_connections + SPARE
+        )
+        self.ended = True
         if lingers and self.flow is not None and self.flow.read_paused:
             self.flow.resume_reading()
         return lingers
-
-
-class _Body:
-    """What a parser tells of one body, and nothing of what follows it."""
-
-    def __init__(self, protocol: Protocol) -> None:
-        self._protocol: Protocol | None = protocol
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of it is here."""
-        if self._protocol is not None:
-            self._protocol.on_body(body)
-
-    def on_message_complete(self) -> None:
-        """It is whole."""
-        if self._protocol is not None:
-            self._protocol.on_message_complete()
-            self._protocol.end_reading()
-            self._protocol = None

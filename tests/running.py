@@ -304,6 +304,20 @@ class Wire:
         """Send bytes as they are."""
         self._socket.sendall(b"".join(pieces))
 
+    def send_no_more(self) -> None:
+        """Close the one half of the connection (TCP's FIN); what is answered can still be read."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def send_what_is_taken(self, data: bytes) -> int:
+        """Send as much as the service takes within a second, reading nothing: the bytes that it took."""
+        self._socket.settimeout(1)
+        sent = 0
+        with suppress(TimeoutError, ConnectionError):
+            while sent < len(data):
+                sent += self._socket.send(data[sent : sent + (1 << 16)])
+        self._socket.settimeout(START_TIMEOUT)
+        return sent
+
     def ask(self, method: bytes, target: bytes, *headers: bytes, body: bytes = b"") -> None:
         """Send a request with these header lines, and `Host`."""
         lines = [method + b" " + target + b" HTTP/1.1", b"Host: localhost", *headers, b"", body]

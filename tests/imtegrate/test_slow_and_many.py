@@ -11,12 +11,15 @@ from typing import Final
 
 import pytest
 
-from running import KEYS, Serving, Wire, eventually, faults_of, serve
+from running import KEYS, Serving, Wire, eventually, faults_of, memory_of, serve
 
 TIMEOUT: Final = 3
 """Seconds that a request has to come in these tests."""
 
 STALLED: Final = 500
+
+MAX_GROWTH: Final = 60_000_000
+"""Bytes of memory that the service may take for ten clients that send without reading."""
 
 
 @contextmanager
@@ -107,6 +110,51 @@ def test_requests_in_a_row_are_answered_in_a_row(brisk: Serving) -> None:
         for path in (KEYS.encode(), b"/nowhere") * 25:
             wire.ask(b"POST", path, *head_of(brisk, len(body)), body=body)
         assert re.findall(rb"HTTP/1.1 ([0-9]+)", wire.rest()) == [b"201", b"404"] * 25
+
+
+@pytest.mark.parametrize("requests", [1, 2, 600])
+def test_who_sends_no_more_is_still_answered(brisk: Serving, requests: int) -> None:
+    """Each request of a client that then closes its half of the connection is answered, and the connection ended."""
+    body = b'{"name": "key"}'
+    before = len(brisk.kept())
+    with Wire(brisk.running.url) as wire:
+        for _ in range(requests):
+            wire.ask(b"POST", KEYS.encode(), *head_of(brisk, len(body)), body=body)
+        wire.send_no_more()
+        assert re.findall(rb"HTTP/1.1 ([0-9]+)", wire.rest()) == [b"201"] * requests
+    assert len(brisk.kept()) == before + requests
+
+
+@pytest.mark.parametrize(
+    "half", [b"GET /healthz HTTP/1.1\r\nHost: local", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"]
+)
+def test_half_a_request_takes_none_before_it_along(brisk: Serving, half: bytes) -> None:
+    """Of a client that closes its half of the connection amid a request, those before that are answered."""
+    body = b'{"name": "key"}'
+    with Wire(brisk.running.url) as wire:
+        for _ in range(3):
+            wire.ask(b"POST", KEYS.encode(), *head_of(brisk, len(body)), body=body)
+        wire.send(half)
+        wire.send_no_more()
+        assert re.findall(rb"HTTP/1.1 ([0-9]+)", wire.rest())[:3] == [b"201"] * 3
+
+
+def test_who_reads_no_answers_takes_no_memory(tmp_path: Path) -> None:
+    """Of requests sent in a row, without end and without reading, no more are taken in than can be answered.
+
+    Others are served meanwhile.
+    """
+    with serving(tmp_path) as service, ExitStack() as stack:
+        service.key()
+        pid = service.running.process.pid
+        before = memory_of(pid)
+        for _ in range(10):
+            wire = stack.enter_context(Wire(service.running.url))
+            assert (
+                wire.send_what_is_taken(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500_000) < 16 << 20
+            )
+        service.key()
+        assert memory_of(pid) - before < MAX_GROWTH
 
 
 def test_connections_are_limited(tmp_path: Path) -> None:
