@@ -1,10 +1,11 @@
 """The outermost step: whatever is raised becomes an answer in the one error shape."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
 from contract.body import ClientDisconnected
-from contract.problem import InternalServerError, Problem, render
+from contract.problem import InternalServerError, Problem, ServiceUnavailable, render
 from contract.request import ASGIApp, Receive, Scope, Send
 from contract.sending import PROBLEM, STATUS, send_answer
 
@@ -29,6 +30,11 @@ class Errors:
             await respond(problem, scope, send)
         except ClientDisconnected:
             return
+        except asyncio.CancelledError:
+            # The server ends, and has waited for as long as it does.
+            if STATUS in scope:
+                raise
+            await respond(ServiceUnavailable(), scope, send)
         except Exception as error:
             started = STATUS in scope
             if not started and (translated := self._translated(error)) is not None:

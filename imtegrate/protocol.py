@@ -41,6 +41,8 @@ from imtegrate.turns import Turns
 LINGER: Final = 2.0
 """Seconds in which a client that still sends can read why it was refused: closing at once would reset it."""
 
+LEAVE: Final = 5.0
+"""Seconds that a client has to end its request, or to read its answer, once the service was asked to end."""
 
 _ONE_HOST: Final = "There should be one Host (RFC 9112, section 3.2)."
 _FRAMING: Final = frozenset({b"expect", b"host", b"transfer-encoding"})
@@ -112,6 +114,11 @@ class Protocol(Turns):
         else:
             self.ended = True
             self.transport.close()
+
+    def shutdown(self) -> None:
+        """The service ends: what came whole is answered, and who stalls is waited for no longer than `LEAVE`."""
+        super().shutdown()
+        self.deadline = min(self.deadline, self._sweeper.now + LEAVE)
 
     def pause_writing(self) -> None:
         """The client does not keep up with reading."""

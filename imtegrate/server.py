@@ -36,7 +36,7 @@ from imtegrate.watching import follow
 logger = logging.getLogger("imtegrate")
 
 SHUTDOWN_TIMEOUT: Final = 10
-"""Seconds that accepted requests have, once the process was asked to end."""
+"""Seconds that accepted requests have, once the process was asked to end; more than `protocol.LEAVE`."""
 
 START_TIMEOUT: Final = 30
 """Seconds that a worker has to begin."""

@@ -1,6 +1,7 @@
 """Kills, full disks, locks, and files that are not where they were: nothing acknowledged is lost, nothing is silent."""
 
 import asyncio
+import json
 import os
 import resource
 import signal
@@ -477,6 +478,38 @@ def test_a_writing_process_that_hangs_does_not_keep_the_end_off(tmp_path: Path) 
         finally:
             with suppress(ProcessLookupError):
                 os.kill(writer, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_who_stalls_does_not_spoil_the_end(tmp_path: Path, workers: str) -> None:
+    """Asked to end, it tells a client amid its body 408, and lets go of one that reads nothing: no error in the log."""
+    with served(tmp_path, "--workers", workers) as serving, ExitStack() as stack:
+        stalled, deaf = (stack.enter_context(Wire(serving.running.url)) for _ in range(2))
+        authorization = b"Authorization: Bearer " + serving.token.encode()
+        lines = (authorization, b"Content-Type: application/json", b"Content-Length: 9")
+        stalled.ask(b"POST", KEYS.encode(), *lines, body=b"{")
+        deaf.send_what_is_taken(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200_000)
+        assert serving.running.stop() == 0
+        assert [fault["type"] for fault in faults_of(stalled.answer(), 408)] == ["request_timeout"]
+        assert '"error"' not in serving.running.log.read_text()
+
+
+def test_what_the_end_cannot_wait_for_is_unavailable(tmp_path: Path) -> None:
+    """A request that the database keeps waiting for longer than the end may take is answered 503."""
+    with served(tmp_path, "--deadline", "60") as serving, Wire(serving.running.url) as wire:
+        serving.key(**BODY)
+        path = serving.database_url.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(path, isolation_level=None)) as other, ThreadPoolExecutor(1) as pool:
+            other.execute("BEGIN IMMEDIATE")
+            head = [b"Authorization: Bearer " + serving.token.encode(), b"Content-Type: application/json"]
+            body = json.dumps(BODY).encode()
+            wire.ask(b"POST", KEYS.encode(), *head, b"Content-Length: %d" % len(body), body=body)
+            time.sleep(0.5)
+            ending = pool.submit(serving.running.stop)
+            assert [fault["type"] for fault in faults_of(wire.answer(), 503)] == ["service_unavailable"]
+            other.execute("ROLLBACK")
+            assert ending.result() == 0
+        assert "Exception in ASGI" not in serving.running.log.read_text()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
