@@ -1,5 +1,6 @@
 """Database URLs."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -25,7 +26,8 @@ LAST_PORT: Final = 65535
 _DIGITS: Final = 9
 """Of a port, or a number of statements, at most."""
 
-_SECRET_OPTIONS: Final = frozenset({"password", "sslpassword"})
+_SECRET_OPTION: Final = re.compile("pass|pwd|secret|token", re.IGNORECASE)
+"""What a password's option is called, `password` and `sslpassword`, and what people write instead (`pwd`)."""
 _FILES: Final = frozenset({"sslrootcert", "sslcert", "sslkey"})
 """Options that name a file; the driver's own error does not say which one is missing."""
 _ROLES: Final = frozenset({"any", "read-write", "read-only", "primary", "standby", "prefer-standby"})
@@ -123,7 +125,7 @@ def _postgresql(split: SplitResult) -> PostgreSQLURL:
     hosts = _several_hosts(split, options)
     if hosts:
         options = _SEVERAL_HOSTS | options
-    secret = {name: MASK if name in _SECRET_OPTIONS else value for name, value in options.items()}
+    secret = {name: MASK if _SECRET_OPTION.search(name) else value for name, value in options.items()}
     plain = split._replace(scheme="postgresql")
     return PostgreSQLURL(
         dsn=_unsplit(plain, split.netloc, options),

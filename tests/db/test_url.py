@@ -24,6 +24,8 @@ from db import Database, InvalidDatabaseURL
         ("postgresql://u:s3cret@h:5433/n?host=h2", "postgresql", "postgresql://u:***@/n?host=h2&port=5433"),
         ("postgresql://u@h/n?host=/run/pg&port=6432", "postgresql", "postgresql://u@/n?host=/run/pg&port=6432"),
         ("postgresql://u@h/n?password=s3cret", "postgresql", "postgresql://u@h/n?password=***"),
+        ("postgresql://u@h/n?PASSWORD=s3cret", "postgresql", "postgresql://u@h/n?PASSWORD=***"),
+        ("postgresql://u@h/n?passwd=s3cret", "postgresql", "postgresql://u@h/n?passwd=***"),
     ],
 )
 def test_a_url_is_taken_and_its_password_is_not_shown(url: str, engine_name: str, masked: str) -> None:
