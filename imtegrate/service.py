@@ -14,7 +14,6 @@ from contract import ASGIApp, Contract, DocumentError, Fault, bind, build_app
 from contract.check import check
 from contract.document import read
 from contract.operation import compile_and_tell
-from contract.problem import ServiceUnavailable
 from contract.reload import Swappable
 from contract.security import Security
 from db import Database, DatabaseUnavailable, Identity, ensure_organisation
@@ -28,6 +27,7 @@ from imtegrate.last_edit import LastEdit
 from imtegrate.loopback import LoopbackOnly
 from imtegrate.metrics import Metrics, Observed
 from imtegrate.news import News
+from imtegrate.outages import Outages
 from imtegrate.rate_limit import RateLimit
 from imtegrate.refusals import REFUSALS, Refusals
 from imtegrate.request_ids import RequestIds
@@ -154,6 +154,7 @@ class Service:
         told = news or (ConsoleNews(self._console) if self._console is not None else News())
         self._news = [told, *([self._last_edit] if self._last_edit else [])]
         self._metrics = Metrics()
+        self._outages = Outages()
         self._database = Database(
             settings.database_url,
             deadline=settings.deadline,
@@ -287,7 +288,7 @@ class Service:
             beside=beside(contract, self._database, self._metrics.registry, self._last_edit),
             state=code.services(self._database.units, self._development, contract.document.digest, self._database.run),
             max_body_size=self._settings.max_body_size,
-            translate={DatabaseUnavailable: lambda _: ServiceUnavailable()},
+            translate={DatabaseUnavailable: self._outages.translate},
         )
 
     def _reload_soon(self) -> None:
