@@ -30,6 +30,16 @@ _SECRET_OPTION: Final = re.compile("pass|pwd|secret|token", re.IGNORECASE)
 """What a password's option is called, `password` and `sslpassword`, and what people write instead (`pwd`)."""
 _FILES: Final = frozenset({"sslrootcert", "sslcert", "sslkey"})
 """Options that name a file; the driver's own error does not say which one is missing."""
+_LIBPQ_ONLY: Final = frozenset(
+    {
+        *("channel_binding", "connect_timeout", "fallback_application_name"),
+        *("gssdelegation", "gssencmode", "hostaddr", "keepalives", "keepalives_count", "keepalives_idle"),
+        *("keepalives_interval", "load_balance_hosts", "max_protocol_version", "min_protocol_version", "replication"),
+        *("require_auth", "requirepeer", "scram_client_key", "scram_server_key", "sslcertmode", "sslcompression"),
+        *("sslcrldir", "sslkeylogfile", "sslsni", "tcp_user_timeout"),
+    }
+)
+"""Options by which libpq («Parameter Key Words») connects otherwise: the driver would send them on to the server."""
 _ROLES: Final = frozenset({"any", "read-write", "read-only", "primary", "standby", "prefer-standby"})
 """Values of `target_session_attrs`."""
 _SEVERAL_HOSTS: Final = {"target_session_attrs": "read-write"}
@@ -116,6 +126,8 @@ def _postgresql(split: SplitResult) -> PostgreSQLURL:
     lock = options.pop(ADVISORY_LOCK, "on")
     if lock not in {"on", "off"}:
         raise InvalidDatabaseURL(f"{ADVISORY_LOCK} in the database URL is neither on nor off")
+    for name in sorted(_LIBPQ_ONLY & options.keys()):
+        raise InvalidDatabaseURL(f"{name} in the database URL is an option of libpq that is not taken: leave it out")
     for name in _FILES & options.keys():
         if not Path(options[name]).is_file():
             raise InvalidDatabaseURL(f"{name} in the database URL names no file: {options[name]}")

@@ -57,6 +57,8 @@ def test_a_url_is_taken_and_its_password_is_not_shown(url: str, engine_name: str
         ("postgresql://h/n?port=s3cret", "not a number"),
         ("postgresql://h/n?target_session_attrs=master", "none of any, prefer-standby, primary"),
         ("postgresql://h1:70000,h2/n", "not a number"),
+        ("postgresql://h/n?connect_timeout=10", "connect_timeout in the database URL is an option of libpq"),
+        ("postgresql://h/n?sslmode=require&channel_binding=require", "channel_binding in the database URL"),
         ("postgresql://h/n?prepared_statement_cache_size=no", "not a number of statements"),
     ],
 )
