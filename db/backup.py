@@ -32,11 +32,13 @@ async def back_up(url: str, file: Path, *, force: bool = False, progress: Progre
     Raises:
         InvalidDatabaseURL: of the database.
         SourceUnfit: it has not this release's schema.
-        BackupExists: the file is there, or is a database in use.
+        BackupExists: the file is there, is none, or is a database in use.
         BackupFailed: what was written is not a sound database.
         DatabaseUnavailable: the database cannot be read, or the file cannot be written.
     """
     source = parse(url)
+    if not file.name:
+        raise BackupExists(file, "it is a folder: name a file in it")
     _check_place(file, force=force)
     if isinstance(source, SQLiteURL) and is_one_file(source.path, file):
         raise BackupExists(file, "it is the database itself: name another file")
@@ -87,6 +89,9 @@ def _check_place(file: Path, *, force: bool) -> None:
     for suffix in _SIDECARS:
         if file.with_name(file.name + suffix).exists():
             raise BackupExists(file, f"{file.name}{suffix} stands beside it: it is a database in use")
+    if file.is_symlink() or (file.exists() and not file.is_file()):
+        # A device or a pipe would be gone, and what a link leads to be left as it is.
+        raise BackupExists(file, "what is there is no ordinary file: name another")
     if file.exists() and not force:
         raise BackupExists(file, "it is there already: name another file, or give --force")
 

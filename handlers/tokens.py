@@ -64,9 +64,9 @@ class Token:
 
 
 def make(env: object) -> Token:
-    """A new token for an env; from the operating system's random source."""
+    """A new token for an env, which it shows if that is a text; from the operating system's random source."""
     characters = _characters.take(PREFIX_LENGTH + SECRET_LENGTH)
-    body = b"imt_%b_%b" % (_shown(str(env)), characters)
+    body = b"imt_%b_%b" % (_shown(env if isinstance(env, str) else ""), characters)
     text = body + checksum(body)
     return Token(body[:-SECRET_LENGTH].decode(), text.decode(), digest(text))
 

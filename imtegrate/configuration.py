@@ -45,6 +45,10 @@ def read_configuration(environ: Mapping[str, str] = os.environ) -> dict[str, Giv
     Raises:
         InvalidConfiguration: with the place and the mend.
     """
+    try:
+        Path.cwd()
+    except OSError:
+        raise InvalidConfiguration("the working directory is no longer there: change to another") from None
     named = environ.get(FILE_VARIABLE)
     path = Path(named or FILE_NAME)
     given = _read_toml(path) if named or path.is_file() else {}

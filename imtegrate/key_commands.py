@@ -20,7 +20,16 @@ from imtegrate.administration import (
     timestamp,
     verify,
 )
-from imtegrate.console import cell, print_json, print_line, print_members, print_secret, print_table, told_if_unwritten
+from imtegrate.console import (
+    cell,
+    fail,
+    print_json,
+    print_line,
+    print_members,
+    print_secret,
+    print_table,
+    told_if_unwritten,
+)
 from imtegrate.moments import ahead, duration
 from imtegrate.options import DEFAULT_DATABASE_URL, AsJSON, DatabaseURL, check_text
 from imtegrate.transaction import in_transaction
@@ -153,8 +162,7 @@ def keys_verify(*, as_json: AsJSON = False, database_url: DatabaseURL = DEFAULT_
 
     Example: imtegrate keys verify < token.txt
     """
-    text = typer.prompt("Token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
-    verdict = in_transaction(database_url, verify(text.strip()))
+    verdict = in_transaction(database_url, verify(_token_from_stdin()))
     if as_json or verdict["valid"]:
         with told_if_unwritten("the verdict could not be shown"):
             print_json(verdict) if as_json else print_line(f"{verdict['prefix']} is good")
@@ -162,3 +170,10 @@ def keys_verify(*, as_json: AsJSON = False, database_url: DatabaseURL = DEFAULT_
         typer.echo(f"imtegrate: {verdict['reason']}", err=True)
     if not verdict["valid"]:
         raise typer.Exit(1)
+
+
+def _token_from_stdin() -> str:
+    if sys.stdin is None:
+        fail("no token: stdin is closed; write it there, as `imtegrate keys verify < token.txt` does")
+    text: str = typer.prompt("Token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
+    return text.strip()

@@ -17,7 +17,7 @@ def orgs_create(name: str, *, as_json: AsJSON = False, database_url: DatabaseURL
 
     Example: imtegrate orgs create "Example Ltd" --json
     """
-    if not name:
+    if not name.strip():
         raise typer.BadParameter("an organisation needs a name", param_hint="NAME")
     check_text([name], "NAME")
     made = in_transaction(database_url, create_organisation_with_key(name))

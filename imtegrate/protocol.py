@@ -45,6 +45,8 @@ LEAVE: Final = 5.0
 """Seconds that a client has to end its request, or to read its answer, once the service was asked to end."""
 
 _ONE_HOST: Final = "There should be one Host (RFC 9112, section 3.2)."
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
+_NO_VERSION: Final = "The version should be HTTP/1.1 (RFC 9112, section 2.3)."
 _FRAMING: Final = frozenset({b"expect", b"host", b"transfer-encoding"})
 _UNTOLD: Final = Refusals()
 _LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
@@ -198,7 +200,10 @@ class Protocol(Turns):
             raise URITooLong
         if len(self.headers) > MAX_FIELDS:
             raise HeaderFieldsTooLarge
-        if not self._has_host and self.parser.get_http_version() != "1.0":
+        version = self.parser.get_http_version()
+        if version not in _VERSIONS:
+            raise BadRequest(_NO_VERSION)
+        if not self._has_host and version != "1.0":
             raise BadRequest(_ONE_HOST)
         # The size is looked at only where it may be too large.
         if self._stalled_size > MAX_HEAD and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:

@@ -19,7 +19,7 @@ from typing import Final, Literal, cast
 import uvicorn
 import uvloop
 from prometheus_client.multiprocess import mark_process_dead
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from contract import ASGIApp, Contract
 from db import Identity
@@ -40,6 +40,9 @@ SHUTDOWN_TIMEOUT: Final = 10
 
 START_TIMEOUT: Final = 30
 """Seconds that a worker has to begin."""
+
+START_STEP: Final = 1.0
+"""Seconds of that after which signals are looked at."""
 
 JOIN_INTERVAL: Final = 0.05
 """Seconds between two looks whether the workers have ended."""
@@ -184,10 +187,27 @@ class _Supervisor(Multiprocess):
         self._metrics = metrics
 
     def init_processes(self) -> None:
-        """Start the workers."""
-        super().init_processes()
-        if all(process.wait_until_ready(START_TIMEOUT, self.should_exit) for process in self.processes):
+        """Start the workers, unless asked to end meanwhile."""
+        for _ in range(self.processes_num):
+            self.handle_signals()
+            if self.should_exit.is_set():
+                return
+            process = Process(self.config, self.sockets)
+            process.start()
+            self.processes.append(process)
+        if all(map(self._is_ready, self.processes)):
             self._announce()
+
+    def _is_ready(self, process: Process) -> bool:
+        """Wait until a worker answers; False where it ends, takes too long, or we are asked to end."""
+        until = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < until and process.exitcode is None:
+            self.handle_signals()
+            if self.should_exit.is_set():
+                return False
+            if process.wait_until_ready(START_STEP):
+                return True
+        return False
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that have died: what they had in hand is over, what they counted stays."""

@@ -28,6 +28,8 @@ MAX_CONNECTIONS: Final = 64
 """Connections to PostgreSQL of all workers together: its own bound is 100, unless it is told otherwise."""
 WORKER_CONNECTIONS: Final = 4
 """Of one worker at most: batches that are under way at once."""
+MAX_WORKERS: Final = 256
+"""Serving processes: each takes 90 MB, and more than cores bring nothing."""
 _LIMITS: Final = Limits()
 
 T = TypeVar("T")
@@ -67,7 +69,9 @@ class ServiceSettings:
     host: Host = DEFAULT_HOST
     port: Port = DEFAULT_PORT
     database_url: DatabaseURL = field(default=DEFAULT_DATABASE_URL, repr=False)  # it may hold a password
-    workers: Annotated[int, typer.Option(envvar="IMTEGRATE_WORKERS", min=1, help="Serving processes.")] = 1
+    workers: Annotated[
+        int, typer.Option(envvar="IMTEGRATE_WORKERS", min=1, max=MAX_WORKERS, help="Serving processes.")
+    ] = 1
     max_body_size: Annotated[
         int, typer.Option(envvar="IMTEGRATE_MAX_BODY_SIZE", min=1, help="Bytes that a request's body may have.")
     ] = MAX_BODY_SIZE

@@ -1,6 +1,8 @@
 """Backups: consistent whatever is written meanwhile, for their user only, and never over something else by mistake."""
 
 import asyncio
+import os
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -123,6 +125,24 @@ def test_it_replaces_nothing_unless_told(url: str, opened: Opener, file: Path) -
     asyncio.run(scenario())
     assert file.stat().st_mode & 0o777 == 0o600
     assert len(_keys(file)) == 1
+
+
+def test_it_replaces_nothing_but_files(sqlite_url: str, opened: Opener, tmp_path: Path) -> None:
+    """A folder, a pipe, a device and a link stay what they are, with `force` too; each is refused by its name."""
+    pipe, link, linked = tmp_path / "pipe", tmp_path / "link", tmp_path / "linked"
+    os.mkfifo(pipe)
+    linked.write_bytes(b"precious")
+    link.symlink_to(linked)
+
+    async def scenario() -> None:
+        async with opened(sqlite_url):
+            for place in (pipe, link, tmp_path, Path("/dev/null"), Path(), Path("/")):
+                with pytest.raises(BackupExists, match=re.escape(f"{place} is not written")):
+                    await back_up(sqlite_url, place, force=True)
+
+    asyncio.run(scenario())
+    assert (pipe.is_fifo(), link.is_symlink(), linked.read_bytes()) == (True, True, b"precious")
+    assert Path("/dev/null").is_char_device()
 
 
 def test_two_at_once_make_one(sqlite_url: str, opened: Opener, file: Path) -> None:

@@ -103,6 +103,8 @@ UNREADABLE: Final[Mapping[str, tuple[bytes, set[int]]]] = {
     "a path of 70 kB": (request_of(start=b"GET /" + b"x" * 70_000 + b" HTTP/1.1"), {414}),
     "a path of 1 MB without end": (b"GET /" + b"x" * 1_000_000, {414}),
     "HTTP/9.9": (request_of(start=b"GET / HTTP/9.9"), {400, 505}),
+    "HTTP/2.0": (request_of(start=b"GET /healthz HTTP/2.0"), {400, 505}),
+    "HTTP/0.9": (request_of(start=b"GET /healthz HTTP/0.9"), {400, 505}),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9), {400, 505}),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)), {400}),
     "NUL": (bytes(100), {400}),

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from running import Serving, faults_of, imtegrate, unknown_token
+from running import IMTEGRATE, Serving, faults_of, imtegrate, unknown_token
 
 MEMBERS = ["id", "org_id", "prefix", "name", "scopes", "env", "last_used_at", "revoked_at", "created_at"]
 
@@ -115,6 +117,16 @@ def test_a_good_token_is_verified_for_programs(serving: Serving) -> None:
     verdict = json.loads(done.stdout)
     assert (done.returncode, verdict["valid"], verdict["id"]) == (0, True, serving.root["key_id"])
     assert serving.token[17:] not in done.stdout
+
+
+def test_a_token_has_to_come_from_somewhere(serving: Serving) -> None:
+    """Where stdin is closed, that is said in a line, exit 1."""
+    command = [*IMTEGRATE, "keys", "verify", "--database-url", serving.database_url]
+    done = subprocess.run(
+        ["bash", "-c", f"{shlex.join(command)} <&-"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1), done.stderr
+    assert "stdin is closed" in done.stderr
 
 
 def test_a_bad_token_is_refused(serving: Serving, revoked: dict[str, Any]) -> None:

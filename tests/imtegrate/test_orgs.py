@@ -121,9 +121,9 @@ def test_an_organisation_has_to_be_one(serving: Serving) -> None:
             assert reason in done.stderr
 
 
-@pytest.mark.parametrize("name", [b"", b"caf\xe9"])
+@pytest.mark.parametrize("name", [b"", b" \t", b"caf\xe9"])
 def test_a_name_is_text(tmp_path: Path, name: bytes) -> None:
-    """A name that is empty or not UTF-8 is a usage error, and no organisation is made: JSON is always text."""
+    """A name that is blank or not UTF-8 is a usage error, and no organisation is made: JSON is always text."""
     done = imtegrate("orgs", "create", os.fsdecode(name), "--json", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "NAME" in done.stderr

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,9 +16,12 @@ import httpx
 import pytest
 
 from running import (
+    IMTEGRATE,
     KEYS,
     Serving,
+    children_of,
     create_organisation,
+    eventually,
     faults_of,
     free_port,
     imtegrate,
@@ -74,6 +78,22 @@ def test_what_was_acknowledged_outlives_kill(database_url: str, tmp_path: Path) 
         assert serving.post({"name": "child"}, token=last["token"]).status_code == 201
         serving.revoke(first)
         faults_of(serving.post({"name": "child"}, token=first["token"]), 401)
+
+
+def test_it_ends_while_workers_begin(tmp_path: Path) -> None:
+    """SIGTERM before the workers answer is the end, as later: exit 0, nobody is waited for."""
+    url = f"sqlite:///{tmp_path / 'keys.db'}"
+    create_organisation(url, tmp_path)
+    command = [*IMTEGRATE, "serve", "--database-url", url, "--port", str(free_port()), "--workers", "128"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            eventually(lambda: len(children_of(process.pid)) > 2, "no worker begins")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+            assert process.stdout is not None
+            assert b"Traceback" not in process.stdout.read()
+        finally:
+            process.kill()
 
 
 def test_two_workers_serve_alike(database_url: str, tmp_path: Path) -> None:

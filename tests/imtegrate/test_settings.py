@@ -2,9 +2,13 @@
 
 import json
 import re
+import shlex
+import subprocess
 from pathlib import Path
 
-from running import DOCUMENT, KEYS, Serving, faults_of, imtegrate, imtegrate_each, running
+import pytest
+
+from running import DOCUMENT, IMTEGRATE, KEYS, Serving, faults_of, imtegrate, imtegrate_each, running
 
 COMMANDS: list[tuple[str, ...]] = [
     ("dev",),
@@ -24,6 +28,7 @@ NONSENSE: list[tuple[str, ...]] = [
     ("serve", "--nonsense"),
     ("serve", "--port", "65536"),
     ("serve", "--workers", "0"),
+    ("serve", "--workers", "257"),
     ("serve", "--max-body-size", "0"),
     ("dev", "--deadline", "-1"),
     ("dev", "extra"),
@@ -38,6 +43,17 @@ def test_help_has_an_example(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
         assert re.search(rf"Example:\s+imtegrate {' '.join(command)}", done.stdout)
         assert "--database-url" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["keys list", "check", "settings", "serve --port 0"])
+def test_a_folder_that_is_gone_is_told(tmp_path: Path, command: str) -> None:
+    """Where the working directory has been removed, a line says so, exit 1."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"cd {shlex.quote(str(gone))} && rmdir {shlex.quote(str(gone))} && {shlex.join(IMTEGRATE)} {command}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1), done.stderr
+    assert "the working directory is no longer there" in done.stderr
 
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
