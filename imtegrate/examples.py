@@ -5,6 +5,7 @@ import shlex
 from typing import Any, Final
 
 from contract import Contract
+from contract.schema import Node, Schema
 
 _OF_TYPES: Final = {"string": "my first key", "integer": 1, "number": 1, "boolean": True, "array": []}
 
@@ -21,23 +22,22 @@ def example_request(contract: Contract, url: str) -> str:
         entry = operation.body.content.entries[0]
         words += ["-H", f"Content-Type: {entry.range}"]
         if entry.is_json and entry.schema is not None:
-            words += ["-d", json.dumps(_example(entry.schema.node), separators=(", ", ": "))]
+            words += ["-d", json.dumps(_example(entry.schema, entry.schema.node), separators=(", ", ": "))]
     return " ".join(map(shlex.quote, words))
 
 
-def _example(node: Any) -> Any:
-    """A small value for a schema: what it requires, and no more."""
-    schema = node.target().value
+def _example(whole: Schema, node: Node) -> Any:
+    """A small value for a schema that `whole` leads to: what it requires, and no more."""
+    target = node.target()
+    schema = target.value
     if not isinstance(schema, dict):
         return {}
-    for keyword in ("const", "default", "example"):
-        if keyword in schema:
-            return schema[keyword]
-    for keyword in ("examples", "enum"):
-        if schema.get(keyword):
-            return schema[keyword][0]
+    given = [schema[keyword] for keyword in ("const", "default", "example") if keyword in schema]
+    given += [schema[keyword][0] for keyword in ("examples", "enum") if schema.get(keyword)]
+    for value in given:
+        if whole.part(target).is_valid(value):
+            return value
     kind = schema.get("type")
     if kind == "object" or "properties" in schema:
-        target = node.target()
-        return {name: _example(target.child("properties", name)) for name in schema.get("required", ())}
+        return {name: _example(whole, target.child("properties", name)) for name in schema.get("required", ())}
     return _OF_TYPES.get(str(kind))

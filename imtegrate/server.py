@@ -101,10 +101,11 @@ async def _try_out(settings: ServiceSettings) -> tuple[Contract, Identity | None
 async def _serve(
     settings: ServiceSettings, listener: socket.socket, announce: Callable[[Contract], None], news: News | None
 ) -> None:
+    since = time.time_ns()
     service = Service(settings, news)
     await service.start()
     _end_quietly()
-    following = asyncio.ensure_future(follow(service, settings.spec)) if settings.development else None
+    following = asyncio.ensure_future(follow(service, settings.spec, since)) if settings.development else None
     config = _config(lambda: service, workers=1, limits=_limits_of(settings), backlog=settings.backlog)
     await _Server(config, lambda: announce(service.edition.contract)).serve(sockets=[listener])
     if following is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from running import KEYS, Serving, faults_of, imtegrate, imtegrate_each, running
+from running import DOCUMENT, KEYS, Serving, faults_of, imtegrate, imtegrate_each, running
 
 
 def test_it_makes_its_database(dev: Serving) -> None:
@@ -39,6 +39,16 @@ def test_the_line_to_try_works(dev: Serving) -> None:
     done = subprocess.run(line, shell=True, capture_output=True, text=True, check=True)  # noqa: S602 (a shell is meant)
     made = json.loads(done.stdout)
     assert made["token"].startswith(made["prefix"])
+
+
+def test_the_line_to_try_takes_no_bad_example(tmp_path: Path) -> None:
+    """An example that its schema refuses is left out of the line to try; the document is served all the same."""
+    document = json.loads(DOCUMENT.read_text())
+    document["components"]["schemas"]["ApiKeyCreate"]["properties"]["name"]["examples"] = ["x"]
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    with running("dev", cwd=tmp_path) as service:
+        [body] = re.findall(r"^Try\s+curl .+ -d '(.+)'$", service.log.read_text(), flags=re.MULTILINE)
+        assert httpx.post(service.url + KEYS, json=json.loads(body)).status_code == 201
 
 
 def test_nobody_is_development(dev: Serving) -> None:

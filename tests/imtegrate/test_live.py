@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,33 @@ def test_broken_edits_leave_the_last_good_document_in_force(tmp_path: Path) -> N
         edited.edit([])
         assert status_of(client, "longer") == 201
         assert "Traceback" not in service.log.read_text()
+
+
+def test_an_edit_at_the_start_is_followed(tmp_path: Path) -> None:
+    """What is saved until `dev` listens is in force soon after, as what is saved later is."""
+    path, saved = tmp_path / "openapi.json", 0
+    published = json.loads(DOCUMENT.read_text())
+    over = threading.Event()
+
+    def save() -> None:
+        nonlocal saved
+        while not over.is_set() and not any("Listening" in log.read_text() for log in tmp_path.glob("log-*.txt")):
+            saved += 1
+            document = patched(published, [("replace", f"{CREATE}/properties/name/maxLength", 10 + saved)])
+            (tmp_path / "saved.json").write_text(json.dumps(document))
+            (tmp_path / "saved.json").replace(path)
+            time.sleep(0.02)
+
+    path.write_bytes(DOCUMENT.read_bytes())
+    saving = threading.Thread(target=save)
+    saving.start()
+    try:
+        with running("dev", "--spec", path, cwd=tmp_path) as service, service.client() as client:
+            saving.join()
+            eventually(lambda: status_of(client, "k" * (10 + saved)) == 201, service.log.read_text)
+            assert status_of(client, "k" * (11 + saved)) == 422
+    finally:
+        over.set()
 
 
 def test_no_request_is_lost_while_the_document_changes(tmp_path: Path) -> None:
