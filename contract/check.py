@@ -44,6 +44,7 @@ def check(document: Document) -> list[Fault]:
         checks.examples,
         partial(rules.media_types, document),
         partial(rules.mappings, document),
+        partial(rules.links, document),
         partial(rules.not_supported, document),
     ]
     faults = list(structure)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urldefrag, urljoin
 
 from contract.document import Document, PointerToNowhere
+from contract.ecma import spelled_out
 from contract.structure import Kind, Place, escape, unescape
 
 
@@ -24,6 +25,9 @@ class Direction(Enum):
         """The keyword that marks members which do not travel in this direction."""
         return self.value
 
+
+AS_WRITTEN: Final = "x-pattern-as-written"
+"""Where a view keeps a pattern that it says in other words."""
 
 _ANCHORS: Final = ("$anchor", "$dynamicAnchor")
 
@@ -59,7 +63,7 @@ def schemas_of(document: Document, direction: Direction) -> dict[str, Any]:
     changed: dict[str, dict[str, Any]] = {}
     for place in places:
         value = _as_2020_12(place.value) if document.version == (3, 0) else place.value
-        value = _directed(document, place, value, direction)
+        value = _spelled_out(_directed(document, place, value, direction))
         if value is not place.value:
             changed.setdefault(place.uri, {})[place.pointer] = value
     views = dict(document.resources)
@@ -101,6 +105,14 @@ def _directed(document: Document, place: Place, schema: Mapping[str, Any], direc
     if isinstance(schema.get("required"), list):
         kept["required"] = [name for name in schema["required"] if name not in foreign]
     return kept
+
+
+def _spelled_out(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The pattern as the engine reads it, and as it was written."""
+    pattern = schema.get("pattern")
+    if not isinstance(pattern, str) or (spelled := spelled_out(pattern)) == pattern:
+        return schema
+    return {**schema, "pattern": spelled, AS_WRITTEN: pattern}
 
 
 def _is_marked(document: Document, uri: str, member: Any, keyword: str) -> bool:

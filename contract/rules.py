@@ -235,6 +235,28 @@ def mappings(document: Document) -> Iterator[Fault]:
                 yield _fault(place, message, "mend the mapping", "discriminator", "mapping", tag, stops=False)
 
 
+def links(document: Document) -> Iterator[Fault]:
+    """Links to an operation that the document does not have (§4.8.20); for clients, and so it stops nothing."""
+    known = {
+        place.value.get("operationId")
+        for place in document.places
+        if place.kind is Kind.OPERATION and isinstance(place.value, Mapping)
+    }
+    for place in document.places:
+        if place.kind is not Kind.LINK or not isinstance(place.value, Mapping):
+            continue
+        name = place.value.get("operationId")
+        if isinstance(name, str) and name not in known:
+            yield _fault(place, f"there is no operation {name!r}", "name one, or add it", "operationId", stops=False)
+        reference = place.value.get("operationRef")
+        if isinstance(reference, str) and reference.startswith("#"):
+            try:
+                document.resolve(reference, place.uri)
+            except PointerToNowhere:
+                message = f"{reference!r} points to nowhere"
+                yield _fault(place, message, "mend the reference", "operationRef", stops=False)
+
+
 def not_supported(document: Document) -> Iterator[Fault]:
     """What OpenAPI 3.2 has and is not followed here: named, and the rest is served."""
     if document.version < (3, 2):

@@ -30,6 +30,8 @@ class _Scheme:
     extract: Extract
     verify: Verify
     challenge: str
+    loc: tuple[str, str]
+    """Where its credentials stand in a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,22 @@ class Security:
 
 async def _enforce(request: Request, demands: Sequence[_Demand]) -> None:
     refusal: Problem | None = None
+    # Where credentials are missing, and where there are some that do not count.
+    missing = wrong = None
     for demand in demands:
         verified: dict[str, Any] = {}
+        judged = None
         try:
             for scheme, scopes in demand.schemes:
                 credentials = scheme.extract(request)
                 if credentials is None:
+                    missing = missing or scheme.loc
                     raise Unauthorized
+                judged = scheme.loc
                 verified[scheme.name] = await scheme.verify(request, credentials, scopes)
+                judged = None
         except Problem as problem:
+            wrong = wrong or judged
             # Credentials that count and do not suffice say more than credentials that are not there.
             if refusal is None or isinstance(refusal, Unauthorized):
                 refusal = problem
@@ -106,7 +115,7 @@ async def _enforce(request: Request, demands: Sequence[_Demand]) -> None:
     if refusal is None or isinstance(refusal, Unauthorized):
         # A verifier knows its own scheme; all that would do is named, each once (RFC 9110 §11.6.1).
         challenges = dict.fromkeys(scheme.challenge for demand in demands for scheme, _ in demand.schemes)
-        raise Unauthorized(", ".join(challenges))
+        raise Unauthorized(", ".join(challenges), wrong or missing or ())
     raise refusal
 
 
@@ -129,7 +138,7 @@ def _compile(name: str, described: Mapping[str, Any], extract: Extract | None, v
     verify = verifiers.get(name)
     if extract is None or verify is None:
         return None
-    return _Scheme(name, extract, verify, challenge_of(described))
+    return _Scheme(name, extract, verify, challenge_of(described), place_of(described))
 
 
 def extractor(described: Mapping[str, Any]) -> Extract | None:
@@ -154,6 +163,13 @@ def lenient_extractor(described: Mapping[str, Any]) -> Extract:
         return _of_scheme(str(described.get("scheme")).lower().encode("latin-1", "replace"))
     # Mutual TLS is the transport's: the request itself shows nothing of it.
     return _shown_elsewhere
+
+
+def place_of(described: Mapping[str, Any]) -> tuple[str, str]:
+    """Where the credentials of a Security Scheme Object stand in a request, as `loc` says it."""
+    if described.get("type") == "apiKey":
+        return str(described.get("in")), str(described.get("name"))
+    return "header", "Authorization"
 
 
 def challenge_of(described: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ def not_followed(note: str) -> Rule:
 
 
 _PROSE: Final = annotation("for people and the docs page")
-_EXAMPLE: Final = annotation("for people; where its schema refuses it the start is refused")
+_EXAMPLE: Final = annotation("for people; where its schema refuses it, `check` says so")
 _HOLDS: Final = annotation("holds what references lead to, and is in effect where they do (3.1 §4.8.7)")
 _OUTGOING: Final = not_followed("describes requests to others; none is sent, so no caller sees a difference")
 _FOR_CLIENTS: Final = annotation("tells clients where tokens come from; the verifier of the scheme judges them")

@@ -20,8 +20,9 @@ MAX_FAULTS: Final = 10_000
 _Way = tuple["Node | None", Any, tuple[tuple[int, int], ...]]
 """A schema, the value that it judges, and where the document puts that among its siblings, level by level."""
 
-Labels = tuple[tuple[int, str], ...]
-"""Names of union members, each with the depth in the instance at which it stands in `loc`."""
+Labels = tuple[tuple[int, str, int], ...]
+"""Names of union members, the outer ones first: each with the depth in the instance at which it stands in `loc`, and
+with its place in the union, as two may have one name."""
 
 _CONSUMING: Final = frozenset(
     {
@@ -56,11 +57,7 @@ def report(violations: Iterable[Any], value: Any, node: "Node", loc: Loc) -> lis
     found = _first_of_each_value(found)
     # What a value lacks or has too much, a member's name among it, comes before what is wrong with the member itself.
     found.sort(key=lambda fault: (fault.order, fault.path == fault.value_path))
-    unique: dict[tuple[Loc, str], ValidationError] = {}
-    for fault in found:
-        at = fault.loc(loc)
-        unique.setdefault((at, fault.type), ValidationError(at, fault.msg, fault.type))
-    return list(unique.values())
+    return list(dict.fromkeys(ValidationError(fault.loc(loc), fault.msg, fault.type) for fault in found))
 
 
 class _Whole(Whole):
@@ -101,7 +98,7 @@ class _Fault:
     def loc(self, prefix: Loc) -> Loc:
         """`path` with the names of union members where they belong."""
         parts = list(self.path)
-        for depth, label in sorted(self.labels, reverse=True):
+        for depth, label, _ in reversed(self.labels):
             parts.insert(depth, label)
         return (*prefix, *parts)
 
@@ -203,8 +200,8 @@ def _faults(violation: Any, whole: _Whole, node: "Node", labels: Labels) -> list
         return _faults_of_union(violation, whole, node, labels, where, path, name)
     if name == "type" and len(types := [t for t in kind.types if t != "null"]) > 1:
         return [
-            _scalar(path, (*labels, (len(path), PYTHON_NAMES[one])), order, "type", words_of_type(one, at_fault, None))
-            for one in types
+            _scalar(path, (*labels, (len(path), PYTHON_NAMES[t], i)), order, "type", words_of_type(t, at_fault, None))
+            for i, t in enumerate(types)
         ]
     if name == "required":
         member = kind.property
@@ -240,13 +237,14 @@ def _faults_of_union(
     branches = violation.kind.context
     schema = where.value if where is not None and isinstance(where.value, Mapping) else {}
     schemas = schema.get(keyword, [])
-    if where is not None and isinstance(schema.get("discriminator"), Mapping):
+    if where is not None and isinstance(schema.get("discriminator"), Mapping) and _are_referred_to(schemas):
         told = _branch_told(schema["discriminator"], schemas, part_at(whole.value, path))
         if not isinstance(told, int):
             order = _follow(violation.evaluation_path, path, whole, node)[1]
             return [_scalar(path, labels, order, "type", told)]
         tag = part_at(whole.value, path)[schema["discriminator"]["propertyName"]]
-        return [fault for inner in branches[told] for fault in _faults(inner, whole, node, (*labels, (len(path), tag)))]
+        named = (*labels, (len(path), tag, told))
+        return [fault for inner in branches[told] for fault in _faults(inner, whole, node, named)]
     numbered = [
         (index, context)
         for index, context in enumerate(branches)
@@ -257,10 +255,15 @@ def _faults_of_union(
         named = labels
         if len(numbered) > 1:
             label = label_of(where.child(keyword, index)) if where is not None and index < len(schemas) else str(index)
-            named = (*labels, (len(path), label))
+            named = (*labels, (len(path), label, index))
         for inner in context:
             found += _faults(inner, whole, node, named)
     return found
+
+
+def _are_referred_to(schemas: Sequence[Any]) -> bool:
+    """Whether all members of a union are references: a discriminator tells of no others (OpenAPI 3.1 §4.8.25.1)."""
+    return all(isinstance(schema, Mapping) and "$ref" in schema for schema in schemas)
 
 
 def _branch_told(discriminator: Mapping[str, Any], schemas: Sequence[Any], value: Any) -> int | tuple[str, str]:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from contract.dialect import AS_WRITTEN
+
 if TYPE_CHECKING:
     from contract.schema import Node
 
@@ -115,7 +117,7 @@ def _expected(options: Sequence[Any]) -> str:
 def _of_pattern(kind: Any, _value: Any, where: "Node | None") -> tuple[str, str]:
     """A text that the engine gave up for taking too many steps is refused too, by an error without its pattern."""
     schema = where.value if where is not None and isinstance(where.value, Mapping) else {}
-    pattern = getattr(kind, "pattern", None) or schema.get("pattern", "")
+    pattern = schema.get(AS_WRITTEN) or getattr(kind, "pattern", None) or schema.get("pattern", "")
     return f"String should match pattern '{pattern}'", "string_pattern_mismatch"
 
 

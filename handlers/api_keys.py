@@ -44,7 +44,9 @@ _OWN: Final = frozenset({"name", "scopes", "env"})
 
 
 @guarded_by(_MAY_WRITE)
-async def create_key_v1_api_keys_post(request: Request, body: ApiKeyCreate, **_parameters: object) -> Answer:
+async def create_key_v1_api_keys_post(
+    request: Request, body: ApiKeyCreate | None = None, **_parameters: object
+) -> Answer:
     """Make a key for the caller's organisation; it holds no scope that the caller lacks, and does not outlive it.
 
     Raises:

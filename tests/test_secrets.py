@@ -239,6 +239,7 @@ PATTERN: Final = next(documented("docs/security.md"))
 def test_the_documented_pattern_finds_our_tokens() -> None:
     """It matches each of 1,000 tokens of any env, whole, and none that is cut off, glued on or of another form."""
     envs: Sequence[object] = ["live", "test", "", "é", "a" * 40, "a_b", None]
+    assert tokens.make(None).prefix.startswith("imt__")  # an env that is no text is not shown
     made = [tokens.make(envs[number % len(envs)]).text for number in range(1000)]
     assert len(set(made)) == 1000
     for token in made:

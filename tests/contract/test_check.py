@@ -179,6 +179,16 @@ FAULTS: dict[str, tuple[list[Operation], str, str]] = {
         f"{CREATE}/discriminator/mapping/x",
         "names no schema",
     ),
+    "a link to an operation that is not there": (
+        [("add", f"{POST}/responses/201/links", {"L": {"operationId": "no"}})],
+        f"{POST}/responses/201/links/L/operationId",
+        "there is no operation 'no'",
+    ),
+    "a link that points to nowhere": (
+        [("add", f"{POST}/responses/201/links", {"L": {"operationRef": "#/paths/~1no/get"}})],
+        f"{POST}/responses/201/links/L/operationRef",
+        "points to nowhere",
+    ),
     "a dialect that is not followed": (
         [("add", f"{CREATE}/$schema", "http://json-schema.org/draft-07/schema#")],
         f"{CREATE}/$schema",

@@ -18,6 +18,16 @@ from running import running
 POST = "/paths/~1v1~1api-keys/post"
 CREATE = "/components/schemas/ApiKeyCreate"
 CREATED = "/components/schemas/ApiKeyCreated"
+INTEGER = {"type": "integer"}
+CAT, DOG = (
+    {
+        "title": kind.title(),
+        "type": "object",
+        "properties": {"kind": {"const": kind}, "m": INTEGER},
+        "required": ["kind", "m"],
+    }
+    for kind in ("cat", "dog")
+)
 
 
 @dataclass
@@ -829,6 +839,52 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
             ("replace", "/security", [{"bearerAuth": []}, {}]),
         ],
         [ok()],
+    ),
+    "a pattern that looks around has the classes of ECMA-262": (
+        [("add", f"{CREATE}/properties/name/pattern", r"^(?!admin)[\w\s]+\d\b")],
+        [
+            ok({"name": "key\ufeff1"}),
+            refused({"name": "admin1"}, (["body", "name"], "string_pattern_mismatch")),
+            refused({"name": "n\u00e91"}, (["body", "name"], "string_pattern_mismatch")),
+            refused({"name": "key\u0663"}, (["body", "name"], "string_pattern_mismatch")),
+            refused({"name": "key\u00851"}, (["body", "name"], "string_pattern_mismatch")),
+        ],
+    ),
+    "opposites of classes in a pattern that refers back": (
+        [("add", f"{CREATE}/properties/name/pattern", r"^([^\W_])\1[\D\S]\S\B[&~[]$")],
+        [
+            ok({"name": "aa \u0085["}),
+            refused({"name": "ab \u0085["}, (["body", "name"], "string_pattern_mismatch")),
+            refused({"name": "__ \u0085["}, (["body", "name"], "string_pattern_mismatch")),
+            refused({"name": "aa \ufeff["}, (["body", "name"], "string_pattern_mismatch")),
+            refused({"name": "aa a["}, (["body", "name"], "string_pattern_mismatch")),
+        ],
+    ),
+    "a discriminator of schemas in place is no hint": (
+        [("add", f"{CREATE}/properties/pet", {"oneOf": [CAT, DOG], "discriminator": {"propertyName": "kind"}})],
+        [
+            ok({"name": "key", "pet": {"kind": "cat", "m": 1}}),
+            Seen(
+                422,
+                {"name": "key", "pet": {"kind": "cat"}},
+                [
+                    (["body", "pet", "Cat", "m"], "missing"),
+                    (["body", "pet", "Dog", "kind"], "literal_error"),
+                    (["body", "pet", "Dog", "m"], "missing"),
+                ],
+            ),
+        ],
+    ),
+    "members of a union that have one name": (
+        [("add", f"{CREATE}/properties/n", {"anyOf": [{**INTEGER, "multipleOf": 3}, {**INTEGER, "multipleOf": 5}]})],
+        [
+            ok({"name": "key", "n": 10}),
+            Seen(422, {"name": "key", "n": 1}, [(["body", "n", "constrained-int"], "multiple_of")] * 2),
+        ],
+    ),
+    "no body": (
+        [("remove", f"{POST}/requestBody")],
+        [Seen(201, {"name": "ignored"}, holds={"name": "", "scopes": []}), Seen(201, holds={"name": ""})],
     ),
 }
 

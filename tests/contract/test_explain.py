@@ -27,7 +27,7 @@ SERVER: Final = {
 }
 EXAMPLES: Final = {"one": {"summary": "s", "description": "d", "value": "a", **X}, "two": {"externalValue": "/a"}}
 LINK: Final = {
-    "operationId": "op",
+    "operationId": "get",
     "parameters": {"p": "$request.body"},
     "requestBody": "$request.body",
     "description": "d",

@@ -37,6 +37,13 @@ CHALLENGES: Final = {
     "openId": "Bearer",
 }
 
+AUTHORIZATION: Final = ["header", "Authorization"]
+PLACES: Final = {
+    "ApiKeyHeader": ["header", "X-Key"],
+    "ApiKeyQuery": ["query", "key"],
+    "ApiKeyCookie": ["cookie", "key"],
+}
+
 SENT: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "bearerAuth": lambda token: {"headers": {"Authorization": f"Bearer {token}"}},
     "basicAuth": lambda token: {
@@ -106,7 +113,7 @@ def test_each_scheme_takes_the_key_where_it_says(secured: Secured, scheme: str) 
     elsewhere = SENT["ApiKeyQuery" if scheme != "ApiKeyQuery" else "ApiKeyHeader"](secured.root)
     for refused in ({}, sent("junk"), sent(unknown_token("test")), sent(secured.revoked), elsewhere):
         for answer in (secured.post(**refused), secured.client.get("/pets", **refused)):
-            faults_of(answer, 401)
+            assert [fault["loc"] for fault in faults_of(answer, 401)] == [PLACES.get(scheme, AUTHORIZATION)]
             assert answer.headers["WWW-Authenticate"] == CHALLENGES[scheme]
     assert secured.post(**sent(secured.root)).status_code == 201
     assert "api-keys:write" in faults_of(secured.post(**sent(secured.scoped)), 403)[0]["msg"]
@@ -127,9 +134,17 @@ def test_and_or(secured: Secured) -> None:
     """Within an alternative all are demanded, between them any is enough; the 401 names each that would do, once."""
     secured.demand([{"basicAuth": [], "ApiKeyHeader": []}, {"oauth2": []}, {"openId": []}])
     basic, header = SENT["basicAuth"](secured.root), SENT["ApiKeyHeader"](secured.root)
-    for refused in ({}, basic, header):
+    wrong = SENT["ApiKeyHeader"]("junk")
+    both = {"headers": {**basic["headers"], **wrong["headers"]}}
+    named = (
+        ({}, AUTHORIZATION),
+        (basic, PLACES["ApiKeyHeader"]),
+        (header, AUTHORIZATION),
+        (both, PLACES["ApiKeyHeader"]),
+    )
+    for refused, place in named:
         answer = secured.post(**refused)
-        faults_of(answer, 401)
+        assert [fault["loc"] for fault in faults_of(answer, 401)] == [place]
         assert answer.headers["WWW-Authenticate"] == 'Basic realm="api", APIKey, Bearer'
     assert secured.post(headers={**basic["headers"], **header["headers"]}).status_code == 201
     assert secured.post(**SENT["oauth2"](secured.root)).status_code == 201
