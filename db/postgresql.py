@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import uuid4
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from db import schema
 from db.errors import DatabaseUnavailable
 from db.postgresql_hosts import connect
-from db.tables import API_KEYS
+from db.postgresql_statements import POSTGRESQL_WRITE
 from db.url import PostgreSQLURL
 
 T = TypeVar("T")
@@ -191,11 +192,21 @@ def explain(error: Exception) -> str:
     return f"the database server: {reason}: {_MEND}" if isinstance(error, OSError) else f"the database server: {reason}"
 
 
+def _revision(connection: sa.Connection) -> str | None:
+    """The schema's revision, if what holds it can be written to."""
+    is_read_only = connection.scalar(sa.select(sa.func.current_setting("transaction_read_only"))) == "on"
+    return _revision_to_write(connection) if is_read_only else schema.revision_of(connection)
+
+
 def _revision_to_write(connection: sa.Connection) -> str | None:
+    """The same, if keys can be made as things stand: none is, but all that makes one is asked for."""
     revision = schema.revision_of(connection)
     if revision == schema.HEAD:
-        # No row is locked, but a standby refuses it, and its connections are dropped for those to a primary.
-        connection.execute(sa.select(API_KEYS.c.id).where(sa.false()).with_for_update())
+        # A standby refuses it, and its connections are dropped for those to a primary.
+        given = {"now": datetime.now(UTC), "callers": 0}
+        connection.exec_driver_sql(
+            POSTGRESQL_WRITE.text, tuple(given.get(name, []) for name in POSTGRESQL_WRITE.parameters)
+        )
     return revision
 
 
@@ -232,7 +243,7 @@ class PostgreSQL:
         """Make nothing: a database on a server is its administrator's to make."""
 
     async def ping(self, *, write: bool = False) -> str | None:
-        """Ask the server for the schema's revision; `write`: and whether it takes writes.
+        """Ask the server for the schema's revision; `write`: and whether keys can be made, tables, rights and all.
 
         Returns:
             The revision; None where there is none.
@@ -240,7 +251,7 @@ class PostgreSQL:
         Raises:
             DatabaseUnavailable: there is no answer, or it is that nothing can be written.
         """
-        return await self.run(_revision_to_write if write else schema.revision_of)
+        return await self.run(_revision_to_write if write else _revision)
 
     async def exists(self) -> bool:
         """Whether there is a database; one on a server is only known by connecting."""

@@ -13,7 +13,7 @@ from db.errors import SchemaOutdated, SchemaTooNew
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest revision of `db.migrations`."""
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")

@@ -14,6 +14,8 @@ from sqlalchemy.pool import NullPool
 
 from db import sqlite_process
 from db.errors import DatabaseUnavailable
+from db.sqlite_statements import SQLITE_INSERTS
+from db.statements import INSERTED, RECORDED
 
 T = TypeVar("T")
 
@@ -159,7 +161,9 @@ class SQLite:
         create_file(self._path)
 
     async def ping(self, *, write: bool = False) -> str | None:
-        """Read the schema's revision, which other processes' locks do not keep us from; `write`: commit, too.
+        """Read the schema's revision, which other processes' locks do not keep us from.
+
+        `write`: commit, too, and see that there is all that a key is made of.
 
         Returns:
             The revision; None where there is none.
@@ -195,6 +199,9 @@ class SQLite:
                     # What it was already: the first page is written all the same.
                     (version,) = connection.execute("PRAGMA user_version").fetchone()
                     connection.execute(f"PRAGMA user_version = {version}")
+                    insert_key, insert_event, _ = SQLITE_INSERTS[False]
+                    for statement, columns in ((insert_key, INSERTED), (insert_event, RECORDED)):
+                        connection.execute(f"EXPLAIN {statement}", (None,) * len(columns))
                 return None if row is None else str(row[0])
         except sqlite3.Error as error:
             raise DatabaseUnavailable(explain(error, self._path)) from error

@@ -10,12 +10,14 @@ from typing import Any, Final
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 
 from db import (
     KEY_CREATED,
     KEY_REFUSED,
     Caller,
     Database,
+    DatabaseUnavailable,
     Event,
     KeyConflict,
     NewKey,
@@ -301,5 +303,43 @@ def test_what_was_written_before_is_neither_made_nor_told_again(
                 assert await events(scene.database) == before | made | {told.id: told}
                 assert {key.id for key in await scene.keys()} == {key.id for key in keys}
             writer.disconnect()
+
+    asyncio.run(scenario())
+
+
+REWRITING: Final = {
+    "sqlite": (
+        "UPDATE audit_events SET action = 'forged'",
+        "UPDATE OR REPLACE audit_events SET id = (SELECT id FROM audit_events LIMIT 1)",
+        "DELETE FROM audit_events",
+        """REPLACE INTO audit_events
+        SELECT id, at, 'forged', key_id, org_id, subject_id, address, request_id, document, detail FROM audit_events""",
+        """REPLACE INTO audit_events
+        SELECT id, at, action, org_id, NULL, subject_id, address, request_id, document, detail FROM audit_events""",
+        """REPLACE INTO audit_events (rowid, id, at, action, address, request_id, detail)
+        SELECT rowid, 'another', at, action, address, request_id, detail FROM audit_events""",
+    ),
+    "postgresql": (
+        "UPDATE audit_events SET action = 'forged'",
+        "DELETE FROM audit_events",
+        "TRUNCATE audit_events",
+        "TRUNCATE organisations, api_keys, audit_events CASCADE",
+        "INSERT INTO audit_events SELECT * FROM audit_events ON CONFLICT (id) DO UPDATE SET action = 'forged'",
+    ),
+}
+
+
+def test_it_is_only_ever_appended_to(url: str, opened: Opened) -> None:
+    """Whatever would change, replace or remove an event is refused by the database, and all of it stays as it was."""
+
+    async def scenario() -> None:
+        async with opened(url) as scene:
+            for _ in range(2):
+                await scene.create()
+            before = await events(scene.database)
+            for statement in REWRITING[scene.database.engine_name]:
+                with pytest.raises((DatabaseUnavailable, sa.exc.IntegrityError), match="only ever appended"):
+                    await scene.database.run(lambda c, s=statement: c.exec_driver_sql(s).close())
+                assert await events(scene.database) == before
 
     asyncio.run(scenario())

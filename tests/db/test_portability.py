@@ -69,4 +69,4 @@ def test_nothing_is_sent_that_other_engines_lack(lock: str, tmp_path: Path) -> N
     assert bool(locked) == (lock == "on")
     assert all(number < migrated for number in locked)
     triggers = [statement for statement in sent if re.search(r"CREATE (?:CONSTRAINT )?TRIGGER", statement)]
-    assert ["audit_events" in trigger for trigger in triggers] == [True]
+    assert ["audit_events" in trigger for trigger in triggers] == [True, True]
