@@ -87,7 +87,8 @@ def bind(contract: Contract, package: ModuleType | None) -> Mapping[str, Bound]:
     An operation that no module has a function for is bound to none, and will be answered 501.
 
     Raises:
-        DocumentError: a signature does not fit, or a name is in two modules and no tag tells which is meant.
+        DocumentError: a function is not async, a signature does not fit, or a name is in two modules and no tag tells
+            which is meant.
     """
     functions = functions_of(package) if package is not None else {}
     faults: list[Fault] = []
@@ -101,11 +102,11 @@ def bind(contract: Contract, package: ModuleType | None) -> Mapping[str, Bound]:
 
 
 def functions_of(package: ModuleType) -> dict[str, dict[str, Handler]]:
-    """The public async functions of a package: by name, then by the module that defines them."""
+    """The public functions of a package: by name, then by the module that defines them."""
     functions: dict[str, dict[str, Handler]] = {}
     for module in _modules_of(package):
         for name, value in vars(module).items():
-            if not name.startswith("_") and inspect.iscoroutinefunction(value) and value.__module__ == module.__name__:
+            if not name.startswith("_") and inspect.isfunction(value) and value.__module__ == module.__name__:
                 functions.setdefault(name, {})[module.__name__.rpartition(".")[2]] = value
     return functions
 
@@ -152,7 +153,12 @@ def _modules_of(package: ModuleType) -> Iterator[ModuleType]:
 def _choose(
     operation: Operation, functions: Mapping[str, Mapping[str, Handler]], faults: list[Fault]
 ) -> Handler | None:
-    candidates = functions.get(operation.operation_id) or functions.get(function_name(operation)) or {}
+    found = functions.get(operation.operation_id) or functions.get(function_name(operation)) or {}
+    candidates = {module: function for module, function in found.items() if inspect.iscoroutinefunction(function)}
+    if found and not candidates:
+        module = next(iter(found))
+        faults.append(_fault(operation, f"{module}.{found[module].__name__} is not async", "define it with async def"))
+        return None
     for tag in operation.tags:
         if (function := candidates.get(python_name(tag))) is not None:
             return function

@@ -221,9 +221,7 @@ def _read(path: Path) -> bytes:
             source = file.read(MAX_SIZE + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DocumentError(
-            [Fault(path, "", f"cannot be read: {reason}", "name a readable file with --spec")]
-        ) from None
+        raise DocumentError([Fault(path, "", f"cannot be read: {reason}", "name a readable file")]) from None
     if len(source) > MAX_SIZE:
         raise DocumentError([Fault(path, "", f"over {MAX_SIZE >> 20} MiB", "divide it into files, by $ref", 1, 1)])
     return source

@@ -100,19 +100,41 @@ class _Compiler:
 
 
 def declared_members(node: "Node") -> "dict[str, Node]":
-    """The members that a schema and its `allOf`s name; none where others may be declared in ways not looked at."""
+    """The members that a schema and its `allOf`s name; none where others may be declared in ways not looked at.
+
+    What is demanded is declared as well, though nothing is said of it.
+    """
+    described = _described(node)
+    if not described:
+        return {}
+    return described | {name: node.anything() for name in _demanded(node) if name not in described}
+
+
+def _described(node: "Node") -> "dict[str, Node]":
     if any(keyword in node.value for keyword in (*_OPENS, *_COMPOSES)):
         return {}
     properties = node.value.get("properties", {})
-    declared = {name: node.child("properties", name) for name in properties}
-    for index in range(len(node.value.get("allOf", ()))):
-        part = node.child("allOf", index).target()
-        if isinstance(part.value, Mapping):
-            of_part = declared_members(part)
-            if not of_part and ("properties" not in part.value or any(keyword in part.value for keyword in _OPENS)):
-                return {}
-            declared.update(of_part)
-    return declared
+    described = {name: node.child("properties", name) for name in properties}
+    for part in _parts(node):
+        of_part = _described(part)
+        if not of_part and ("properties" not in part.value or any(keyword in part.value for keyword in _OPENS)):
+            return {}
+        described.update(of_part)
+    return described
+
+
+def _demanded(node: "Node") -> list[str]:
+    names = [*node.value.get("required", ())]
+    for name, others in node.value.get("dependentRequired", {}).items():
+        names += [name, *others]
+    for part in _parts(node):
+        names += _demanded(part)
+    return names
+
+
+def _parts(node: "Node") -> "list[Node]":
+    parts = [node.child("allOf", index).target() for index in range(len(node.value.get("allOf", ())))]
+    return [part for part in parts if isinstance(part.value, Mapping)]
 
 
 def nullable_branch(node: "Node") -> tuple[str, int] | None:

@@ -198,7 +198,7 @@ def _kept(old: _Sited, new: _Sited, operation: Operation) -> Found:
         lost = found is not None and found[1] is UNREADABLE and not after.required
         return None if found is None or found[0] is MISSING or lost else found
 
-    if old.manner != new.manner:
+    if old.manner != new.manner and not _is_alike(old, new):
         yield from _in_another_manner(old, new, safely)
     else:
         in_json = len(new.manner) == 1 and is_json(new.manner[0]) and after.location == "query"
@@ -212,6 +212,12 @@ def _kept(old: _Sited, new: _Sited, operation: Operation) -> Found:
     if was_ != is_:
         message = f"{new.label}: the default was {was_[1:-1] or 'none'} and is {is_[1:-1] or 'none'}"
         yield new.pointer, Finding("maybe", message)
+
+
+def _is_alike(old: _Sited, new: _Sited) -> bool:
+    """Whether only `explode` differs, which means nothing for a value that is neither list nor object (§4.8.12.2)."""
+    kinds = types_of(old.parameter.schema.node) | types_of(new.parameter.schema.node)
+    return old.manner[0] == new.manner[0] and kinds <= SCALARS
 
 
 def _in_another_manner(old: _Sited, new: _Sited, carry: Carry) -> Found:

@@ -74,6 +74,10 @@ class Node:
             resolver = _within(value, resolver)
         return Node(value, resolver)
 
+    def anything(self) -> "Node":
+        """A schema in its place that admits every value."""
+        return Node({}, self.resolver)
+
     def reference(self, keyword: str = "$ref") -> "Node | None":
         """What `$ref` (or `$dynamicRef`) points to; None where there is none."""
         if not isinstance(self.value, Mapping) or not isinstance(self.value.get(keyword), str):

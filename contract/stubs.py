@@ -76,13 +76,13 @@ def _missing(
 
 
 def _functions_in(out: Path) -> dict[str, set[str]]:
-    """The public async functions in a folder's modules, unimported: by name, the modules."""
+    """The public functions in a folder's modules, unimported: by name, the modules."""
     found: dict[str, set[str]] = {}
     for path in sorted(out.glob("*.py")):
         if path.stem.startswith("_") and path.stem != "__init__":
             continue
         for name, statement in bindings_of(ast.parse(path.read_bytes())).items():
-            if isinstance(statement, ast.AsyncFunctionDef) and not name.startswith("_"):
+            if isinstance(statement, ast.AsyncFunctionDef | ast.FunctionDef) and not name.startswith("_"):
                 found.setdefault(name, set()).add(path.stem)
     return found
 

@@ -217,7 +217,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Rule]]] = {
     ),
     "XML Object": dict.fromkeys(
         ("name", "namespace", "prefix", "attribute", "wrapped", "nodeType"),
-        not_followed("XML is not read; a body of XML is given to the function as it came"),
+        not_followed("XML is not read: the schema sees a text, the function gets it as it came"),
     ),
     "Schema Object": {
         **dict.fromkeys(
@@ -252,7 +252,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Rule]]] = {
             annotation("says what a text holds; the text is not decoded (2020-12, Validation §8.1)"),
         ),
         "discriminator": annotation("a hint for tools; `anyOf` and `oneOf` judge without it (3.1 §4.8.25)"),
-        "xml": not_followed("XML is not read; a body of XML is given to the function as it came"),
+        "xml": not_followed("XML is not read: the schema sees a text, the function gets it as it came"),
         "nullable": not_followed('a keyword of OpenAPI 3.0, enforced there; in 3.1 say `"type": [..., "null"]`'),
         **dict.fromkeys(
             ("additionalItems", "$recursiveRef", "$recursiveAnchor", "id", "disallow", "extends", "divisibleBy"),

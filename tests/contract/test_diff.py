@@ -392,6 +392,13 @@ ROWS = [
         "was written as",
         before=(with_parameter(schema={"type": "array", "items": {"type": "string"}}),),
     ),
+    Row(
+        "not exploded, and no list",
+        [("add", f"{POST}/parameters/1/explode", False)],
+        [],
+        "",
+        before=(with_parameter(),),
+    ),
     # Answers.
     Row(
         "a member no longer guaranteed",

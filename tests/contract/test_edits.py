@@ -882,6 +882,22 @@ ROWS: dict[str, tuple[list[Operation], list[Seen]]] = {
             Seen(422, {"name": "key", "n": 1}, [(["body", "n", "constrained-int"], "multiple_of")] * 2),
         ],
     ),
+    "a member that is demanded and not described is sent": (
+        [
+            ("remove", f"{CREATED}/properties/last_used_at"),
+            ("remove", f"{CREATED}/properties/revoked_at"),
+            ("remove", f"{CREATED}/required/6"),
+        ],
+        [ok(holds={"last_used_at": None}, lacks=("revoked_at",))],
+    ),
+    "a member that another demands is declared": (
+        [
+            ("remove", f"{CREATED}/properties/last_used_at"),
+            ("remove", f"{CREATED}/required/5"),
+            ("add", f"{CREATED}/dependentRequired", {"name": ["last_used_at"]}),
+        ],
+        [ok(holds={"last_used_at": None})],
+    ),
     "no body": (
         [("remove", f"{POST}/requestBody")],
         [Seen(201, {"name": "ignored"}, holds={"name": "", "scopes": []}), Seen(201, holds={"name": ""})],

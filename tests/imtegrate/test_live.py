@@ -227,6 +227,9 @@ def test_handlers_are_reloaded(tmp_path: Path) -> None:
         code.write_text('async def list_pets() -> list[str]:\n    """Pets."""\n    return ["cat"]\n')
         eventually(lambda: client.get("/pets").status_code == 200, service.log.read_text)
         assert client.get("/pets").json() == ["cat"]
+        code.write_text('def list_pets() -> list[str]:\n    """Pets."""\n    return ["cow"]\n')
+        eventually(lambda: "pets.list_pets is not async" in service.log.read_text(), service.log.read_text)
+        assert client.get("/pets").json() == ["cat"]
         code.write_text("async def list_pets() -> list[str]\n")
         eventually(lambda: "pets.py:1" in service.log.read_text(), service.log.read_text)
         assert client.get("/pets").json() == ["cat"]
