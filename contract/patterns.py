@@ -1,7 +1,7 @@
 """Texts that a regular expression matches: a few, small and plain, for most that documents hold.
 
-Read are literals, classes, groups, alternatives, anchors and quantifiers; what else a pattern may hold (look-around,
-back-references) gives no text. Each text is judged by the compiled schema before it counts.
+Read are literals, classes, groups, alternatives, anchors and quantifiers. Look-around is passed over, and what else a
+pattern may hold (back-references) gives no text: each text is judged by the compiled schema before it counts.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,8 @@ _MAX_REPEATS: Final = 2_000
 """Repetitions that are still written out."""
 
 _CLASSES: Final = {"d": "0159", "w": "aZ0_", "s": " \t", "D": "a-", "W": "-.", "S": "a0-"}
+_PROPERTIES: Final = {"L": "aZé", "Ll": "aé", "Lu": "AÉ", "N": "01", "Nd": "01", "P": "-.", "S": "+€", "Z": " "}
+"""Some of a property's characters (ECMA-262 §22.2.2.9)."""
 _CONTROLS: Final = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "0": "\0"}
 _ANY: Final = "a0 "
 _ASCII: Final = [chr(code) for code in range(0x20, 0x7F)]
@@ -82,19 +84,20 @@ class _Reader:
         return [char]
 
     def _group(self) -> list[str]:
+        kind = ":"
         if self._next_is("?"):
             self._at += 1
             kind = self._take()
+            if kind == "<" and self._pattern[self._at] in "=!":
+                kind = self._take()
             if kind in "P<":
-                if self._pattern[self._at] in "=!":
-                    raise _Unreadable(self._pattern)
                 self._at = self._pattern.index(">", self._at) + 1
-            elif kind != ":":
+            elif kind not in ":=!":
                 raise _Unreadable(self._pattern)
         texts = self.alternatives()
         if self._take() != ")":
             raise _Unreadable(self._pattern)
-        return texts
+        return [""] if kind in "=!" else texts
 
     def _escaped(self) -> list[str]:
         char = self._take()
@@ -102,6 +105,8 @@ class _Reader:
             return list(_CLASSES[char])
         if char in "xu":
             return [self._code(char)]
+        if char in "pP":
+            return self._property(negated=char == "P")
         if char in "bB":
             return [""]
         if char in _CONTROLS:
@@ -109,6 +114,16 @@ class _Reader:
         if char.isalnum():
             raise _Unreadable(self._pattern)
         return [char]
+
+    def _property(self, *, negated: bool) -> list[str]:
+        if self._take() != "{":
+            raise _Unreadable(self._pattern)
+        end = self._pattern.index("}", self._at)
+        name, self._at = self._pattern[self._at : end], end + 1
+        texts = _PROPERTIES.get(name)
+        if texts is None:
+            raise _Unreadable(self._pattern)
+        return [char for char in "a0-Z é" if char not in texts] if negated else list(texts)
 
     def _code(self, kind: str) -> str:
         if self._next_is("{"):

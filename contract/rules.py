@@ -40,6 +40,7 @@ _OF_3_2: Final = (
     (Kind.MEDIA_TYPE, "itemSchema", "bodies are judged whole: use schema"),
     (Kind.MEDIA_TYPE, "prefixEncoding", "use encoding"),
     (Kind.MEDIA_TYPE, "itemEncoding", "use encoding"),
+    (Kind.MEDIA_TYPE, "$ref", "bodies would go unjudged: write the media type out"),
 )
 """Fields of OpenAPI 3.2 that nothing here follows, by the object that has them, and what to do."""
 
@@ -258,13 +259,14 @@ def links(document: Document) -> Iterator[Fault]:
 
 
 def not_supported(document: Document) -> Iterator[Fault]:
-    """What OpenAPI 3.2 has and is not followed here: named, and the rest is served."""
+    """What OpenAPI 3.2 has and is not followed here: named, and the rest is served where that lets nothing in."""
     if document.version < (3, 2):
         return
     for place in document.places:
         for kind, field, mend in _OF_3_2:
             if place.kind is kind and isinstance(place.value, Mapping) and field in place.value:
-                yield _fault(place, f"{field!r} of OpenAPI 3.2 is not supported", mend, field, stops=False)
+                message = f"{field!r} of OpenAPI 3.2 is not supported"
+                yield _fault(place, message, mend, field, stops=field == "$ref")
 
 
 def _fault(place: Place, message: str, mend: str, *steps: str, stops: bool = True) -> Fault:

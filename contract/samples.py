@@ -12,7 +12,7 @@ from contract.bundle import JSON, ONE, Bundle
 from contract.coercion import type_of
 from contract.containment import compiled, refers
 from contract.edges import MAX_PARTS, Edges, beside
-from contract.formats import FORMATS
+from contract.formats import FORMATS, MANY
 from contract.patterns import texts_of
 
 MAX_VALUES: Final = 400
@@ -180,13 +180,32 @@ class _Sampler:
 
     def _drawn_out(self, item: JSON, values: list[JSON]) -> list[JSON]:
         """Enough distinct items for the longest of the lists that bounds speak of."""
-        missing = max((size for size in self._edges.sizes if size <= MAX_DISTINCT), default=0) - len(values)
-        if missing <= 0 or not isinstance(item, Mapping) or refers(item):
+        needed = max((size for size in self._edges.sizes if size <= MAX_DISTINCT), default=0)
+        item = self._bundle.resolved(item)
+        if not isinstance(item, Mapping):
             return values
+        # Objects that differ in what is not declared are alike once that is left out of an answer.
+        missing = needed if any(isinstance(value, dict) for value in values) else needed - len(values)
+        if missing <= 0:
+            return values
+        more = (guess for number in range(missing * 2) for guess in self._numbered(item, values, number))
+        drawn = list(islice((guess for guess in more if guess not in values), missing))
+        return [*drawn, *values] if missing == needed else [*values, *drawn]
+
+    def _numbered(self, item: Mapping[str, Any], values: Sequence[JSON], number: int) -> Iterator[JSON]:
+        """Values that are different for each number; objects in one of the members that they have."""
+        objects = [value for value in values if isinstance(value, dict)]
+        for name, member in item.get("properties", {}).items() if objects else ():
+            part = self._bundle.resolved(member)
+            if name in objects[0] and isinstance(part, Mapping):
+                yield from ({**objects[0], name: guess} for guess in self._numbered(part, (), number))
+        if objects or refers(item):
+            # As in `values`: what refers to much is judged as a part of the whole.
+            return
+        make = MANY.get(item.get("format", ""))
+        guesses = (number, f"{UNDECLARED}{number}", *([make(number)] if make is not None else []))
         is_valid = self._judge(item)
-        more = (guess for number in range(missing * 2) for guess in (number, f"{UNDECLARED}{number}"))
-        admitted = (guess for guess in more if _judged(is_valid, guess) and guess not in values)
-        return [*values, *islice(admitted, missing)]
+        yield from (guess for guess in guesses if _judged(is_valid, guess))
 
     def _objects(self, schema: Mapping[str, Any], depth: int, varied: bool) -> Iterator[JSON]:
         declared = schema.get("properties", {})
@@ -224,18 +243,32 @@ class _Sampler:
             for value in others[:MAX_PARTS]:
                 yield {**base, name: value}
                 yield {**full, name: value}
+        named: dict[str, JSON] = {}
         for pattern, part in schema.get("patternProperties", {}).items():
+            values = self.values(part, depth + 1)
             for name in islice(texts_of(pattern), 4):
-                yield from ({**base, name: value} for value in self.values(part, depth + 1))
+                yield from ({**base, name: value} for value in values)
+            named |= {name: values[0] for name in self._names(pattern) if values}
         if "propertyNames" in schema:
-            for name in self.values(schema["propertyNames"], depth + 1):
-                yield from ({**base, name: value} for value in others[:2] if isinstance(name, str))
+            names = [name for name in self.values(schema["propertyNames"], depth + 1) if isinstance(name, str)]
+            for name in names:
+                yield from ({**base, name: value} for value in others[:2])
+            named |= {name: others[0] for name in names if others}
         least, most = schema.get("minProperties", 0), schema.get("maxProperties")
         for size in _sizes(least, most, self._edges.sizes):
+            if named:
+                yield dict(islice({**base, **named}.items(), size))
             if others and size <= MAX_PARTS:
                 filled = {**base, **{f"{UNDECLARED}{index}": others[0] for index in range(size - len(base))}}
                 yield filled
             yield dict(islice({**base, **full}.items(), size))
+
+    def _names(self, pattern: str) -> list[str]:
+        """Names that a pattern matches, which may go on behind it where it does not end with them."""
+        texts = texts_of(pattern)
+        longer = (f"{text}{more}" for more in _TEXTS[1:5] for text in texts)
+        is_valid = self._judge({"pattern": pattern})
+        return [name for name in (*texts, *longer) if _judged(is_valid, name)]
 
 
 def _varied(base: Mapping[str, JSON], full: Mapping[str, JSON], parts: Mapping[str, Sequence[JSON]]) -> Iterator[JSON]:

@@ -45,8 +45,8 @@ _EXAMPLE: Final = annotation("for people; where its schema refuses it, `check` s
 _HOLDS: Final = annotation("holds what references lead to, and is in effect where they do (3.1 §4.8.7)")
 _OUTGOING: Final = not_followed("describes requests to others; none is sent, so no caller sees a difference")
 _FOR_CLIENTS: Final = annotation("tells clients where tokens come from; the verifier of the scheme judges them")
-_OTHER_METHOD: Final = not_followed("OpenAPI 3.2; a request by such a method is answered 405")
-_STREAM: Final = not_followed("OpenAPI 3.2; bodies are judged whole, by `schema`")
+_OTHER_METHOD: Final = not_followed("OpenAPI 3.2; a request by such a method is answered 405, and `check` says so")
+_STREAM: Final = not_followed("OpenAPI 3.2; bodies are judged whole, by `schema`, and `check` says so")
 _METHOD: Final = enforced("an operation: routed, bound to its function, judged")
 _JUDGED: Final = enforced("a value that breaks it is refused")
 _OLD_NAME: Final = enforced("JSON Schema's older name, still judged")
@@ -54,7 +54,7 @@ _OLD_NAME: Final = enforced("JSON Schema's older name, still judged")
 FIELDS: Final[Mapping[str, Mapping[str, Rule]]] = {
     "OpenAPI Object": {
         "openapi": enforced("3.0, 3.1 or 3.2; any other version is refused at start"),
-        "$self": not_followed("OpenAPI 3.2; references are relative to the file, and never leave the disk"),
+        "$self": not_followed("OpenAPI 3.2; references are relative to the file all the same, and `check` says so"),
         "info": _PROSE,
         "jsonSchemaDialect": enforced("the dialect that all schemas are judged by"),
         "servers": enforced("the path of the first is the base path"),
@@ -88,7 +88,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Rule]]] = {
         ),
         _HOLDS,
     )
-    | {"mediaTypes": not_followed("OpenAPI 3.2; a reference to one is not resolved")},
+    | {"mediaTypes": not_followed("OpenAPI 3.2; a reference to one is refused at start")},
     "Paths Object": {"{path}": enforced("routed under the base path; concrete paths before templated ones")},
     "Path Item Object": {
         "$ref": enforced("what it points to stands here; fields beside it are refused at start"),

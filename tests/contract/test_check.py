@@ -372,6 +372,16 @@ def test_what_of_3_2_is_not_supported(tmp_path: Path) -> None:
     assert all("not supported" in fault.message for fault in found)
 
 
+def test_a_body_that_would_go_unjudged_stops_the_start(tmp_path: Path) -> None:
+    """A reference to a media type of OpenAPI 3.2, whose schema nothing here would hold a body to, is not served."""
+    content = {"application/json": {"$ref": "#/components/mediaTypes/M"}}
+    operation = {"requestBody": {"content": content}, "responses": {"200": {"description": ""}}}
+    components = {"mediaTypes": {"M": {"schema": {"type": "null"}}}}
+    document = {**document_with(paths={"/": {"post": operation}}, components=components), "openapi": "3.2.0"}
+    [fault] = check(load(written(tmp_path, document)))
+    assert (fault.pointer, fault.stops) == ("/paths/~1/post/requestBody/content/application~1json/$ref", True)
+
+
 @pytest.mark.parametrize("keyword", ["readOnly", "writeOnly"])
 def test_references_of_members_that_travel_one_way(keyword: str, tmp_path: Path) -> None:
     """In 3.0 a member that refers to a schema of one direction leads somewhere, though the other has no such member."""

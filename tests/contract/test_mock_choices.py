@@ -34,6 +34,41 @@ def answering(schema: Any) -> dict[str, Any]:
     return {"200": {"description": "ok", "content": {"application/json": {"schema": schema}}}}
 
 
+KEYED = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "format": "uuid"}}}
+
+HARD = {
+    "look-ahead": {"type": "string", "pattern": "^(?!0)[0-9]{4}$"},
+    "look-ahead-for-a-digit": {"type": "string", "pattern": "^(?=.*[0-9]).{8,}$"},
+    "look-behind": {"type": "string", "pattern": "^a+(?<=aa)b$"},
+    "letters": {"type": "string", "pattern": r"^\p{Lu}\p{Ll}+$"},
+    "uuids": {"type": "array", "uniqueItems": True, "minItems": 5, "items": {"type": "string", "format": "uuid"}},
+    "dates": {"type": "array", "uniqueItems": True, "minItems": 12, "items": {"type": "string", "format": "date"}},
+    "addresses": {"type": "array", "uniqueItems": True, "minItems": 12, "items": {"type": "string", "format": "email"}},
+    "keyed": {"type": "array", "uniqueItems": True, "minItems": 3, "items": KEYED},
+    "keyed-only": {
+        "type": "array",
+        "uniqueItems": True,
+        "minItems": 3,
+        "items": {**KEYED, "additionalProperties": False},
+    },
+    "linked": {"type": "array", "uniqueItems": True, "minItems": 3, "items": {"$ref": "#/components/schemas/Linked"}},
+    "prefixed": {
+        "type": "object",
+        "patternProperties": {"^x-": {"type": "integer"}},
+        "additionalProperties": False,
+        "minProperties": 3,
+    },
+    "languages": {"type": "object", "propertyNames": {"pattern": "^[a-z]{2}$"}, "minProperties": 2},
+    "undescribed": {"type": "object", "required": ["a"], "properties": {"b": {"type": "string"}}},
+}
+"""Schemas whose values are not found at the first guess."""
+
+LINKED = {
+    "type": "object",
+    "required": ["id", "name"],
+    "properties": {"id": {"type": "integer"}, "name": {"$ref": "#/components/schemas/Name"}},
+}
+
 FORM = {
     "schema": {"type": "object", "properties": {"raw": {"type": "string"}, "any": {"type": "string"}}},
     "encoding": {"raw": {"allowReserved": False}},
@@ -43,6 +78,7 @@ CHOICES = document_with(
     paths={
         "/members": {"get": {"responses": answering(MEMBERS)}},
         "/either": {"get": {"responses": answering(EITHER)}},
+        **{f"/hard/{name}": {"get": {"responses": answering(schema)}} for name, schema in HARD.items()},
         "/pets/{id}/toys": {
             "get": {
                 "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
@@ -86,7 +122,8 @@ CHOICES = document_with(
                 },
             }
         },
-    }
+    },
+    components={"schemas": {"Linked": LINKED, "Name": {"type": "string"}}},
 )
 
 
@@ -116,6 +153,18 @@ def test_one_branch_is_made_where_several_would_admit(client: httpx.Client, dyna
         answer = client.get("/either", params={"__dynamic": dynamic})
         assert answer.status_code == 200
         assert judge.is_valid(answer.json()), answer.text
+
+
+@pytest.mark.parametrize("dynamic", ["true", "false"])
+@pytest.mark.parametrize("name", HARD)
+def test_what_is_hard_to_find_is_answered(client: httpx.Client, name: str, dynamic: str) -> None:
+    """Patterns that look around, lists of distinct items, members named by patterns: each has a valid answer."""
+    judge = jsonschema_rs.Draft202012Validator(
+        {**HARD[name], "components": CHOICES["components"]}, validate_formats=True
+    )
+    answer = client.get(f"/hard/{name}", params={"__dynamic": dynamic})
+    assert answer.status_code == 200, answer.text
+    assert judge.is_valid(answer.json()), answer.text
 
 
 def test_a_path_that_leaves_a_parameter_out(client: httpx.Client) -> None:
