@@ -34,15 +34,16 @@ _SECTIONS: Final = {
 """Where in `components` each kind of object is kept (OpenAPI 3.1 §4.8.7)."""
 
 _OF_3_2: Final = (
-    (Kind.DOCUMENT, "$self", "references are relative to the file: take it out"),
-    (Kind.PATH_ITEM, "query", "such requests are answered 405: use another method"),
-    (Kind.PATH_ITEM, "additionalOperations", "such requests are answered 405: use another method"),
-    (Kind.MEDIA_TYPE, "itemSchema", "bodies are judged whole: use schema"),
-    (Kind.MEDIA_TYPE, "prefixEncoding", "use encoding"),
-    (Kind.MEDIA_TYPE, "itemEncoding", "use encoding"),
-    (Kind.MEDIA_TYPE, "$ref", "bodies would go unjudged: write the media type out"),
+    (Kind.DOCUMENT, "$self", "references are relative to the file: take it out", False),
+    (Kind.PATH_ITEM, "query", "such requests are answered 405: use another method", False),
+    (Kind.PATH_ITEM, "additionalOperations", "such requests are answered 405: use another method", False),
+    (Kind.MEDIA_TYPE, "itemSchema", "bodies are judged whole: use schema", False),
+    (Kind.MEDIA_TYPE, "prefixEncoding", "use encoding", False),
+    (Kind.MEDIA_TYPE, "itemEncoding", "use encoding", False),
+    (Kind.MEDIA_TYPE, "$ref", "bodies would go unjudged: write the media type out", True),
 )
-"""Fields of OpenAPI 3.2 that nothing here follows, by the object that has them, and what to do."""
+"""Fields of OpenAPI 3.2 that nothing here follows, by the object that has them: what to do, and whether that stops the
+start."""
 
 
 def members_given_twice(document: Document) -> Iterator[Fault]:
@@ -263,10 +264,9 @@ def not_supported(document: Document) -> Iterator[Fault]:
     if document.version < (3, 2):
         return
     for place in document.places:
-        for kind, field, mend in _OF_3_2:
+        for kind, field, mend, stops in _OF_3_2:
             if place.kind is kind and isinstance(place.value, Mapping) and field in place.value:
-                message = f"{field!r} of OpenAPI 3.2 is not supported"
-                yield _fault(place, message, mend, field, stops=field == "$ref")
+                yield _fault(place, f"{field!r} of OpenAPI 3.2 is not supported", mend, field, stops=stops)
 
 
 def _fault(place: Place, message: str, mend: str, *steps: str, stops: bool = True) -> Fault:

@@ -184,22 +184,24 @@ class _Sampler:
         item = self._bundle.resolved(item)
         if not isinstance(item, Mapping):
             return values
+        base = next((value for value in values if isinstance(value, dict)), None)
         # Objects that differ in what is not declared are alike once that is left out of an answer.
-        missing = needed if any(isinstance(value, dict) for value in values) else needed - len(values)
+        missing = needed if base is not None else needed - len(values)
         if missing <= 0:
             return values
-        more = (guess for number in range(missing * 2) for guess in self._numbered(item, values, number))
+        more = (guess for number in range(missing * 2) for guess in self._numbered(item, base, number))
         drawn = list(islice((guess for guess in more if guess not in values), missing))
-        return [*drawn, *values] if missing == needed else [*values, *drawn]
+        return [*values, *drawn] if base is None else [*drawn, *values]
 
-    def _numbered(self, item: Mapping[str, Any], values: Sequence[JSON], number: int) -> Iterator[JSON]:
-        """Values that are different for each number; objects in one of the members that they have."""
-        objects = [value for value in values if isinstance(value, dict)]
-        for name, member in item.get("properties", {}).items() if objects else ():
-            part = self._bundle.resolved(member)
-            if name in objects[0] and isinstance(part, Mapping):
-                yield from ({**objects[0], name: guess} for guess in self._numbered(part, (), number))
-        if objects or refers(item):
+    def _numbered(self, item: Mapping[str, Any], base: Mapping[str, JSON] | None, number: int) -> Iterator[JSON]:
+        """Values that are different for each number; of objects, `base` with another value in one of its members."""
+        if base is not None:
+            for name, member in item.get("properties", {}).items():
+                part = self._bundle.resolved(member)
+                if name in base and isinstance(part, Mapping):
+                    yield from ({**base, name: guess} for guess in self._numbered(part, None, number))
+            return
+        if refers(item):
             # As in `values`: what refers to much is judged as a part of the whole.
             return
         make = MANY.get(item.get("format", ""))
@@ -267,7 +269,7 @@ class _Sampler:
         """Names that a pattern matches, which may go on behind it where it does not end with them."""
         texts = texts_of(pattern)
         longer = (f"{text}{more}" for more in _TEXTS[1:5] for text in texts)
-        is_valid = self._judge({"pattern": pattern})
+        is_valid = compiled(self._bundle, {"pattern": pattern})
         return [name for name in (*texts, *longer) if _judged(is_valid, name)]
 
 

@@ -94,18 +94,17 @@ async def _enforce(request: Request, demands: Sequence[_Demand]) -> None:
     missing = wrong = None
     for demand in demands:
         verified: dict[str, Any] = {}
-        judged = None
         try:
             for scheme, scopes in demand.schemes:
                 credentials = scheme.extract(request)
                 if credentials is None:
-                    missing = missing or scheme.loc
                     raise Unauthorized
-                judged = scheme.loc
                 verified[scheme.name] = await scheme.verify(request, credentials, scopes)
-                judged = None
         except Problem as problem:
-            wrong = wrong or judged
+            if credentials is None:
+                missing = missing or scheme.loc
+            else:
+                wrong = wrong or scheme.loc
             # Credentials that count and do not suffice say more than credentials that are not there.
             if refusal is None or isinstance(refusal, Unauthorized):
                 refusal = problem

@@ -212,7 +212,7 @@ class Protocol(Turns):
             self.url, host = read_target(self.parser.get_method(), self.url)
             self.headers[:] = [(b"host", host), *(field for field in self.headers if field[0] != b"host")]
         self.in_head = False
-        self._begin()
+        self._begin(version)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body is here."""
@@ -234,10 +234,9 @@ class Protocol(Turns):
         """Take no more requests from now on."""
         self.ended = True
 
-    def _begin(self) -> None:
+    def _begin(self, version: str) -> None:
         """Have the application answer a request whose head is whole, once those before it are answered."""
         path, raw_path, query = read_path(self.url)
-        version = self.parser.get_http_version()
         scope: HTTPScope = {
             "type": "http",
             "asgi": _ASGI,

@@ -190,8 +190,7 @@ class _Supervisor(Multiprocess):
     def init_processes(self) -> None:
         """Start the workers, unless asked to end meanwhile."""
         for _ in range(self.processes_num):
-            self.handle_signals()
-            if self.should_exit.is_set():
+            if self._is_asked_to_end():
                 return
             process = Process(self.config, self.sockets)
             process.start()
@@ -203,12 +202,15 @@ class _Supervisor(Multiprocess):
         """Wait until a worker answers; False where it ends, takes too long, or we are asked to end."""
         until = time.monotonic() + START_TIMEOUT
         while time.monotonic() < until and process.exitcode is None:
-            self.handle_signals()
-            if self.should_exit.is_set():
+            if self._is_asked_to_end():
                 return False
             if process.wait_until_ready(START_STEP):
                 return True
         return False
+
+    def _is_asked_to_end(self) -> bool:
+        self.handle_signals()
+        return self.should_exit.is_set()
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that have died: what they had in hand is over, what they counted stays."""
